@@ -1,0 +1,133 @@
+"""Quantization points in training: where a tensor becomes int8 on the device, and its range.
+
+Three ways to run the same model: ``float`` (points do nothing), ``record`` (eager; points collect
+the ranges of what passes), ``int8`` (points round as int8 does, with straight-through gradients).
+Ranges and rounding are those of tensorflow-model-optimization's quantizers.
+"""
+
+from typing import Literal
+
+import tensorflow as tf
+import tf_keras as keras
+from tensorflow_model_optimization.python.core.quantization.keras import quantizers
+
+Mode = Literal["float", "record", "int8"]
+SIGMOID_RANGE = (0.0, 255.0 / 256.0)
+"""What int8 LOGISTIC and SOFTMAX give: steps of 1/256."""
+SIGNED_RANGE = (-1.0, 127.0 / 128.0)
+"""What int8 TANH gives, and the scale of every state: steps of 1/128."""
+_TAIL = 0.01
+"""Per cent of the values at either end that a measured range leaves out."""
+
+_activation = quantizers.MovingAverageQuantizer(
+    num_bits=8, per_axis=False, symmetric=False, narrow_range=False
+)
+
+
+class Points:
+    """The measured quantization points of one layer.
+
+    Parameters
+    ----------
+    layer : the layer that the ranges are saved with.
+    names : of the points.
+    limits : largest magnitude of a range, where what follows saturates anyway.
+    """
+
+    def __init__(
+        self, layer: keras.layers.Layer, names: list[str], limits: dict[str, float] | None = None
+    ):
+        self.mode: Mode = "float"
+        self._limits = limits or {}
+        self._ranges = {name: _activation.build((), name.replace(".", "_"), layer) for name in names}
+        self._seen: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
+        self._values: dict[str, tf.Tensor] = {}
+
+    def ranges(self) -> dict[str, tuple[float, float]]:
+        """By point, its lowest and highest value."""
+        return {
+            name: (float(pair["min_var"]), float(pair["max_var"]))
+            for name, pair in self._ranges.items()
+        }
+
+    def prepare(self) -> None:
+        """Read the ranges once, before a loop over time."""
+        self._values = {
+            name: {key: tf.stop_gradient(tf.convert_to_tensor(value)) for key, value in pair.items()}
+            for name, pair in self._ranges.items()
+        }
+
+    def __call__(self, name: str, value: tf.Tensor) -> tf.Tensor:
+        """Pass a measured point."""
+        if self.mode == "record":
+            tails = _percentiles(value, [_TAIL, 100 - _TAIL])
+            self._seen[name].append((float(tails[0]), float(tails[1])))
+        if self.mode != "int8":
+            return value
+        return _activation(value, training=False, weights=self._values[name])
+
+    def fixed(self, value: tf.Tensor, low_high: tuple[float, float]) -> tf.Tensor:
+        """Pass a point whose range the operator dictates."""
+        if self.mode != "int8":
+            return value
+        return tf.quantization.fake_quant_with_min_max_args(value, *low_high)
+
+    def set_recorded(self) -> None:
+        """Make what ``record`` saw the ranges: the widest step's mean over batches, within limits."""
+        for name, seen in self._seen.items():
+            low = min(0.0, min(low for low, _ in seen))
+            high = max(0.0, max(high for _, high in seen))
+            limit = self._limits.get(name, float("inf"))
+            self._ranges[name]["min_var"].assign(max(low, -limit))
+            self._ranges[name]["max_var"].assign(max(min(high, limit), low + 1e-3))
+            seen.clear()
+
+
+def _percentiles(value: tf.Tensor, percents: list[float]) -> list[tf.Tensor]:
+    ordered = tf.sort(tf.reshape(value, [-1]))
+    last = ordered.shape[0] - 1
+    return [ordered[round(last * percent / 100)] for percent in percents]
+
+
+class WeightPoint:
+    """The quantization point of a kernel: symmetric, its range the kernel's own at every step."""
+
+    def __init__(self, layer: keras.layers.Layer, name: str, shape: tuple[int, int], per_channel: bool):
+        self.per_channel = per_channel
+        self._quantizer = quantizers.LastValueQuantizer(
+            num_bits=8, per_axis=per_channel, symmetric=True, narrow_range=True
+        )
+        self._range = self._quantizer.build(shape, name, layer)
+
+    def __call__(self, kernel: tf.Tensor, mode: Mode) -> tf.Tensor:
+        if mode != "int8":
+            return kernel
+        return self._quantizer(kernel, training=True, weights=self._range)
+
+
+class KerasOps:
+    """The operators of :class:`kws.nn.cells.Ops` on tensors, each result passing its point."""
+
+    def __init__(self, points: Points):
+        self._points = points
+
+    def add(self, point: str, a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+        return self._points(point, a + b)
+
+    def mul(self, point: str, a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+        return self._points(point, a * b)
+
+    def state(self, a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+        return self._points.fixed(a + b, SIGNED_RANGE)
+
+    def sigmoid(self, a: tf.Tensor) -> tf.Tensor:
+        return self._points.fixed(tf.sigmoid(a), SIGMOID_RANGE)
+
+    def tanh(self, a: tf.Tensor) -> tf.Tensor:
+        return self._points.fixed(tf.tanh(a), SIGNED_RANGE)
+
+    def one_minus(self, a: tf.Tensor) -> tf.Tensor:
+        return self._points.fixed(1.0 - a, SIGMOID_RANGE)
+
+    def halves(self, a: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return tuple(tf.split(a, 2, axis=-1))
