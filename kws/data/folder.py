@@ -1,0 +1,111 @@
+"""Clips of a data folder: ``<root>/<word>/*.wav|flac|ogg``, in the manner of Speech Commands."""
+
+from pathlib import Path
+
+import numpy as np
+
+from kws.audio import io
+from kws.data.manifest import Clip
+from kws.data.speech_commands import speaker_of, split_of
+from kws.errors import DataError
+from kws.recipe import SILENCE, UNKNOWN
+
+NOISE_FOLDER = "_background_noise_"
+_SPECIAL = {f"_{UNKNOWN}_": UNKNOWN, f"_{SILENCE}_": SILENCE, UNKNOWN: UNKNOWN, SILENCE: SILENCE}
+
+
+def read_folder(root: Path, labels: tuple[str, ...]) -> list[Clip]:
+    """List the clips of a data folder, sorted by word and file name.
+
+    A folder named like a keyword holds that keyword's clips; any other word is ``unknown``.
+    ``_unknown_`` and ``_silence_`` hold clips of these labels, as in the official test archive of
+    Speech Commands. ``_background_noise_`` holds no clips; other folders that begin with ``_`` or
+    ``.``, and files beside the folders, are left alone.
+
+    Parameters
+    ----------
+    root : the data folder.
+    labels : the classes; those except ``unknown`` and ``silence`` are the keywords.
+
+    Raises
+    ------
+    DataError
+        When there is no such folder, it has no folder of any keyword, a keyword's folder has no
+        sound file, or a folder cannot be listed.
+    """
+    folders = _folders(root)
+    keywords = [label for label in labels if label not in (UNKNOWN, SILENCE)]
+    if not {folder.name for folder in folders} & set(keywords):
+        shown = ", ".join(folder.name for folder in folders[:8]) or "no folders"
+        raise DataError(
+            f"{root}: no folder of any keyword; expected {', '.join(keywords[:8])}, found {shown}: "
+            "give the folder that holds one folder a word"
+        )
+    clips = []
+    for folder in folders:
+        label = _label_of(folder.name, keywords)
+        if label is None:
+            continue
+        sounds = sound_files(folder)
+        if not sounds and label in keywords:
+            raise DataError(
+                f"{folder}: a keyword's folder without a sound file; expected .wav, .flac or .ogg: "
+                "add recordings or take the keyword out of the recipe"
+            )
+        for path in sounds:
+            speaker = speaker_of(path.name)
+            clips.append(Clip(path, label, speaker, split_of(speaker)))
+    return clips
+
+
+def noise_files(root: Path) -> list[Path]:
+    """The recordings in ``_background_noise_``, sorted; none where there is no such folder."""
+    folder = root / NOISE_FOLDER
+    return sound_files(folder) if folder.is_dir() else []
+
+
+def background_noises(root: Path, sample_rate_hz: int) -> list[np.ndarray]:
+    """Read the background recordings.
+
+    Returns
+    -------
+    float32 (samples,) each, mono at ``sample_rate_hz``; an empty list where there are none.
+
+    Raises
+    ------
+    AudioError
+        When one of them cannot be read. They are few and used by every clip: none is left out.
+    """
+    return [io.read(path, sample_rate_hz) for path in noise_files(root)]
+
+
+def sound_files(folder: Path) -> list[Path]:
+    """The sound files right in a folder, by their suffix, sorted by name."""
+    files = (path for path in _listed(folder) if not path.name.startswith("."))
+    return [path for path in files if path.suffix.lower() in io.SUFFIXES]
+
+
+def _label_of(name: str, keywords: list[str]) -> str | None:
+    """The label of a folder's clips, or None where it holds none."""
+    if name in keywords:
+        return name
+    if name in _SPECIAL:
+        return _SPECIAL[name]
+    return None if name.startswith(("_", ".")) else UNKNOWN
+
+
+def _folders(root: Path) -> list[Path]:
+    if root.is_file():
+        raise DataError(f"{root}: a file, expected a data folder with one folder a word")
+    if not root.is_dir():
+        raise DataError(
+            f"{root}: no such data folder; expected one folder a word, such as {root / 'yes'}"
+        )
+    return [path for path in _listed(root) if path.is_dir()]
+
+
+def _listed(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir(), key=lambda path: path.name)
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be listed ({error.strerror})") from error

@@ -1,0 +1,159 @@
+"""Score a model on a folder of clips: accuracy, precision and recall, confusion matrix."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cli import run
+
+if TYPE_CHECKING:
+    import numpy as np
+    from rich.table import Table
+
+    from kws.data.examples import Examples
+    from kws.spotting.metrics import Scores, Share
+    from kws.tflite.interpreter import Runner
+
+_WIDTH = 400
+"""Columns for tables, more than any needs: a number must never be cut off."""
+
+
+def main() -> None:
+    arguments = _parse()
+    from kws.data.examples import load_split
+    from kws.files import write_json
+    from kws.spotting.metrics import score
+    from kws.tflite.interpreter import open_model
+
+    runner = open_model(arguments.model, arguments.engine)
+    facts = runner.metadata
+    examples = load_split(
+        arguments.data, facts.labels, facts.features, facts.clip_samples, arguments.split
+    )
+    answers = _classify(runner, examples.features)
+    scores = score(examples.labels, answers, facts.labels)
+    _show(arguments, runner, examples, scores)
+    if arguments.json:
+        write_json(arguments.json, _as_json(arguments, runner, examples, scores))
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("model", type=Path, metavar="MODEL.tflite")
+    parser.add_argument(
+        "--data", type=Path, required=True, metavar="DIR", help="folder with one folder a word"
+    )
+    parser.add_argument(
+        "--split",
+        choices=("training", "validation", "testing", "all"),
+        default="validation",
+        help="by the clips' file names; all takes every clip (default: validation)",
+    )
+    parser.add_argument(
+        "--engine", choices=("litert", "tflm"), default="litert", help="default: litert"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write everything there")
+    return parser.parse_args()
+
+
+def _classify(runner: "Runner", features: "np.ndarray") -> "np.ndarray":
+    """The most probable label of each clip, int (clips,)."""
+    import numpy as np
+
+    from kws.progress import progress
+
+    answers = np.zeros(len(features), np.int64)
+    with progress(f"classifying ({runner.engine})", len(features), "clips") as advance:
+        for index, clip in enumerate(features):
+            answers[index] = runner.classify(clip).argmax()
+            advance()
+    return answers
+
+
+def _show(
+    arguments: argparse.Namespace, runner: "Runner", examples: "Examples", scores: "Scores"
+) -> None:
+    from rich.console import Console
+
+    facts, accuracy = runner.metadata, scores.accuracy
+    print(
+        f"{arguments.model}: {facts.recipe}, {facts.precision} {facts.form}, in {runner.engine}\n"
+        f"{arguments.data}: {accuracy.total} clips ({arguments.split}), "
+        f"{examples.made_silence} of them silence made from noise\n"
+        f"accuracy {_percent(accuracy)} (95 % interval {_interval(accuracy)}): "
+        f"{accuracy.count} of {accuracy.total} clips\n"
+    )
+    console = Console(width=_WIDTH, highlight=False)
+    console.print(_class_table(scores))
+    console.print(_confusion_table(scores))
+    if examples.bad:
+        print(f"{len(examples.bad)} clips could not be read and are not in these figures:")
+        for message in examples.bad:
+            print(f"  {message}")
+
+
+def _class_table(scores: "Scores") -> "Table":
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title="by label, with 95 % intervals", title_justify="left")
+    table.add_column("label")
+    for name in ("clips", "recall", "interval", "precision", "interval"):
+        table.add_column(name, justify="right")
+    for row in scores.classes:
+        recall, precision = row.recall, row.precision
+        table.add_row(
+            Text(row.label),
+            str(recall.total),
+            *(_percent(recall), _interval(recall)),
+            *(_percent(precision), _interval(precision)),
+        )
+    return table
+
+
+def _confusion_table(scores: "Scores") -> "Table":
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title="confusion: row said, column heard", title_justify="left")
+    table.add_column("")
+    for row in scores.classes:
+        table.add_column(Text(row.label), justify="right")
+    for index, (row, counts) in enumerate(zip(scores.classes, scores.confusion, strict=True)):
+        cells = [
+            f"[bold]{count}[/]" if column == index else str(count or "·")
+            for column, count in enumerate(counts)
+        ]
+        table.add_row(Text(row.label), *cells)
+    return table
+
+
+def _percent(share: "Share") -> str:
+    return "–" if share.value is None else f"{100 * share.value:.2f} %"
+
+
+def _interval(share: "Share") -> str:
+    return "–" if share.value is None else f"{100 * share.low:.1f} to {100 * share.high:.1f} %"
+
+
+def _as_json(
+    arguments: argparse.Namespace, runner: "Runner", examples: "Examples", scores: "Scores"
+) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return {
+        "model": str(arguments.model),
+        "recipe": runner.metadata.recipe,
+        "engine": runner.engine,
+        "data": str(arguments.data),
+        "split": arguments.split,
+        "labels": list(runner.metadata.labels),
+        "clips": scores.accuracy.total,
+        "made_silence": examples.made_silence,
+        "unreadable": list(examples.bad),
+        **asdict(scores),
+    }
+
+
+if __name__ == "__main__":
+    run(main)
