@@ -1,5 +1,6 @@
 """Recurrent layers with quantization points, in the shape that XLA compiles well."""
 
+import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
@@ -8,6 +9,15 @@ from kws.nn.points import KerasOps, Points, WeightPoint
 
 _LIMITS = {"zr": 6.0, "n": 4.0}
 """Before a sigmoid and a tanh: beyond these, int8 gates stand still (sigmoid(6) > 255/256)."""
+
+
+def _remember(shape: tuple[int, int], dtype=None) -> tf.Tensor:
+    """Biases that are zero, but for the update gate's: 1, so that a fresh GRU keeps its state.
+
+    The argument is that for an LSTM's forget gate (Jozefowicz et al. 2015): gradients reach back.
+    """
+    units = shape[1] // 3
+    return tf.constant(np.r_[np.ones(units), np.zeros(shape[0] * shape[1] - units)], dtype, shape)
 
 
 @keras.saving.register_keras_serializable("kws")
@@ -36,7 +46,7 @@ class Recurrent(keras.layers.Layer):
         add = self.add_weight
         self.kernel = add("kernel", (size, width), initializer="glorot_uniform")
         self.recurrent_kernel = add("recurrent_kernel", (self.units, width), initializer="orthogonal")
-        self.bias = add("bias", (2, width), initializer="zeros")
+        self.bias = add("bias", (2, width), initializer=_remember)
         gates = [name for name, _ in self.cell.gates]
         names = [*(f"x.{gate}" for gate in gates), *(f"h.{gate}" for gate in gates), *self.cell.points]
         self.points = Points(self, names, _LIMITS)

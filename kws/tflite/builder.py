@@ -39,10 +39,10 @@ class Quant:
 
         The arithmetic is that of ``fake_quant_with_min_max_vars`` (Jacob et al. 2018).
         """
-        low, high = min(float(low), 0.0), max(float(high), 0.0)
-        scale = (high - low) / 255.0
-        zero_point = int(np.clip(np.floor(-low / scale + 0.5), 0, 255)) - 128
-        return cls(float(np.float32(scale)), zero_point)
+        lowest, highest = np.float32(min(low, 0.0)), np.float32(max(high, 0.0))
+        scale = (highest - lowest) / np.float32(255.0)  # in float32, as a tie may fall either way
+        zero_point = int(np.clip(np.floor(-lowest / scale + np.float32(0.5)), 0, 255)) - 128
+        return cls(float(scale), zero_point)
 
 
 class _AlignedBuffer(schema.BufferT):

@@ -1,9 +1,14 @@
 """Keras to ``.tflite``: the trained model's weights and ranges, written as int8 operators."""
 
+from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
+from kws.errors import ModelError
 from kws.nn.layers import Recurrent
 from kws.nn.models import KeywordModel
+from kws.nn.training import predictor
 from kws.recipe import Recipe
 from kws.tflite.emit import State, build_stream, build_window
 from kws.tflite.metadata import NAME, Metadata, metadata_json
@@ -12,19 +17,86 @@ from kws.tflite.weights import Direction, ModelWeights
 Form = Literal["stream", "window"]
 
 
+@dataclass(frozen=True)
+class Converted:
+    """A model in one form: the float file, the deployed file, and what is in them."""
+
+    float_data: bytes
+    data: bytes
+    metadata: Metadata
+    weights: ModelWeights
+
+
+def convert(
+    weights: ModelWeights,
+    recipe: Recipe,
+    form: Form,
+    state: State = "explicit",
+    figures: dict[str, float | int] | None = None,
+) -> Converted:
+    """Write both files of a form; ``figures`` go into their metadata.
+
+    Raises
+    ------
+    ModelError
+        When a bidirectional model is to be a stream: it needs the end of the window.
+    """
+    if form == "stream" and weights.bidirectional:
+        raise ModelError(
+            f"recipe {recipe.name}: a bidirectional model reads the window's end first, it cannot be "
+            "a stream; use --form window"
+        )
+    int8 = recipe.quantize.mode != "none"
+    facts = Metadata(
+        recipe=recipe.name,
+        labels=recipe.data.labels,
+        features=recipe.features,
+        form=form,
+        state=state if form == "stream" else "none",
+        precision="int8" if int8 else "float32",
+        frames_per_step=1 if form == "stream" else recipe.clip_frames,
+        clip_ms=recipe.data.clip_ms,
+        decoder=recipe.decoder,
+        macs_per_second=macs_per_second(weights, recipe, form),
+        figures=figures or {},
+    )
+    float_facts = facts.model_copy(update={"precision": "float32", "figures": {}})
+    return Converted(_write(weights, float_facts), _write(weights, facts), facts, weights)
+
+
+def _write(weights: ModelWeights, facts: Metadata) -> bytes:
+    int8 = facts.precision == "int8"
+    if facts.form == "stream":
+        builder = build_stream(weights, facts.state, int8, facts.recipe)  # type: ignore[arg-type]
+    else:
+        builder = build_window(weights, facts.frames_per_step, int8, facts.recipe)
+    builder.add_metadata(NAME, metadata_json(facts))
+    return builder.finish()
+
+
+def macs_per_second(weights: ModelWeights, recipe: Recipe, form: Form) -> int:
+    """Multiply-accumulates a second of audio; a window is called once a clip length."""
+    frame, head = weights.macs_per_frame(), weights.head_kernel.size
+    if form == "stream":
+        return round((frame + head) * recipe.features.frames_per_second)
+    return round((frame * recipe.clip_frames + head) * 1000 / recipe.data.clip_ms)
+
+
+def keras_posteriors(model: KeywordModel, features: np.ndarray) -> np.ndarray:
+    """The float model's posteriors (examples, classes) of (examples, frames, size) features."""
+    model.set_mode("float")
+    return predictor(model)(features)
+
+
 def read_weights(model: KeywordModel) -> ModelWeights:
     """Take the weights, ranges and normalisation out of a Keras model."""
     directions = [_direction(layer) for layer in model.directions()]
     wide = 2 if model.bidirectional else 1
-    layers = [tuple(directions[i : i + wide]) for i in range(0, len(directions), wide)]
-    kernel, bias = model.head.kernel.numpy(), model.head.bias.numpy()
     normalize = model.normalize.get_config()
-    import numpy as np
-
     return ModelWeights(
-        layers=tuple(layers),
-        head_kernel=kernel,
-        head_bias=bias,
+        layers=tuple(tuple(directions[i : i + wide]) for i in range(0, len(directions), wide)),
+        head_kernel=model.head.kernel.numpy(),
+        head_bias=model.head.bias.numpy(),
         logits_range=model.head.points.ranges()["logits"],
         mean=np.asarray(normalize["mean"], np.float64),
         deviation=normalize["deviation"],

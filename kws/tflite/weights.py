@@ -57,11 +57,15 @@ class ModelWeights:
         """Multiply-accumulates of the recurrent layers, for a frame."""
         return sum(part.kernel.size + part.recurrent_kernel.size for layer in self.layers for part in layer)
 
+    def count(self) -> int:
+        """Number of weights and biases."""
+        biases = self.head_bias.size + sum(p.bias.size for layer in self.layers for p in layer)
+        return self.macs_per_frame() + self.head_kernel.size + biases
+
     def stored_bytes(self) -> int:
         """Bytes of the int8 weights and int32 biases: what no file can go below."""
         kernels = self.macs_per_frame() + self.head_kernel.size
-        biases = self.head_bias.size + sum(p.bias.size for layer in self.layers for p in layer)
-        return kernels + 4 * biases
+        return kernels + 4 * (self.count() - kernels)
 
 
 def weight_quant(kernel: np.ndarray, per_channel: bool) -> Quant:

@@ -1,0 +1,61 @@
+"""Training batches: shuffled, augmented on the way, the same for the same seed and epoch."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import tensorflow as tf
+
+from kws.audio.augment import spec_augment
+from kws.recipe import Recipe
+
+
+def training_batches(
+    recipe: Recipe, features: np.ndarray, labels: np.ndarray, epoch: int
+) -> tf.data.Dataset:
+    """One epoch: each clip once, in one of its augmented copies.
+
+    Every epoch takes another copy of a clip until all were used. Clips that do not fill the last
+    batch are left for other epochs (the order changes). The batches depend on the recipe's seed and
+    ``epoch`` alone, so that a resumed run sees what the unbroken one sees.
+
+    Parameters
+    ----------
+    features : (copies * clips, frames, size), copy-major, raw.
+    labels : (copies * clips,) int.
+
+    Returns
+    -------
+    dataset of (features float32 (batch, frames, size), labels int32 (batch,), carried float32
+    (batch, 1)); where ``carried`` is 1 the clip starts from the state another clip left behind.
+    """
+    batch, (_, frames, size) = recipe.train.batch_size, features.shape
+    signature = (
+        tf.TensorSpec((batch, frames, size), tf.float32),
+        tf.TensorSpec((batch,), tf.int32),
+        tf.TensorSpec((batch, 1), tf.float32),
+    )
+    make = _Epoch(recipe, features, labels, epoch)
+    return tf.data.Dataset.from_generator(make, output_signature=signature).prefetch(4)
+
+
+def batches_per_epoch(recipe: Recipe, examples: int) -> int:
+    """Whole batches in one epoch of ``examples`` = copies * clips."""
+    return examples // recipe.augment.copies // recipe.train.batch_size
+
+
+class _Epoch:
+    def __init__(self, recipe: Recipe, features: np.ndarray, labels: np.ndarray, epoch: int):
+        self.recipe, self.features, self.labels, self.epoch = recipe, features, labels, epoch
+
+    def __call__(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        recipe, size = self.recipe, self.recipe.train.batch_size
+        rng = np.random.default_rng((recipe.seed, 1, self.epoch))
+        copies, clips = recipe.augment.copies, len(self.labels) // recipe.augment.copies
+        first_copy = np.random.default_rng((recipe.seed, 2)).integers(0, copies, clips)
+        order = rng.permutation(clips)
+        for start in range(0, clips - size + 1, size):
+            chosen = order[start : start + size]
+            rows = (first_copy[chosen] + self.epoch) % copies * clips + chosen
+            batch = spec_augment(self.features[rows].astype(np.float32), recipe.augment, rng)
+            carried = rng.random((size, 1)) < recipe.train.carried_state_share
+            yield batch, self.labels[rows].astype(np.int32), carried.astype(np.float32)

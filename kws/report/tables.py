@@ -1,0 +1,49 @@
+"""Tables for the terminal."""
+
+from rich.console import Console
+from rich.table import Table
+
+from kws.tflite.metadata import Metadata
+from kws.tflite.verify import Drift, Verification
+
+
+def print_verification(metadata: Metadata, found: Verification) -> None:
+    """Print what :func:`kws.tflite.verify.verify` measured."""
+    console = Console()
+    table = Table(title=f"{metadata.recipe}: {metadata.form}, {found.clips} validation clips")
+    table.add_column("implementation")
+    for heading in ("accuracy", "top-1 = float", "top-1 = LiteRT", "largest diff.", "mean diff."):
+        table.add_column(heading, justify="right")
+    for row in found.rows:
+        table.add_row(
+            row.name,
+            f"{row.accuracy:.2%}",
+            f"{row.agreement_with_float:.2%}",
+            "" if row.agreement_with_litert is None else f"{row.agreement_with_litert:.2%}",
+            f"{row.largest_difference_steps:.1f} steps",
+            f"{row.mean_difference_steps:.3f} steps",
+        )
+    console.print(table)
+    types = ", ".join(f"{count} {name}" for name, count in found.tensor_types.items())
+    facts = {
+        "file": f"{found.file_bytes:,} bytes (float: {found.float_file_bytes:,})",
+        "TFLM arena": f"{found.arena_bytes:,} bytes",
+        "multiply-accumulates": f"{found.macs_per_second / 1e6:.2f} million a second of audio",
+        "tensors": types,
+        "operators": " ".join(found.operators),
+    }
+    if found.drift:
+        facts["state drift"] = drift_text(found.drift)
+    grid = Table.grid(padding=(0, 2))
+    for name, text in facts.items():
+        grid.add_row(name, text)
+    console.print(grid)
+
+
+def drift_text(drift: Drift) -> str:
+    """The drift in one line."""
+    return (
+        f"mean distance of the {drift.of} from float: {drift.first_minute_steps:.2f} steps in the "
+        f"first minute, {drift.last_minute_steps:.2f} in minute {drift.minutes} "
+        f"(largest {drift.largest_minute_steps:.2f})"
+    )

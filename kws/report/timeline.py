@@ -1,0 +1,77 @@
+"""What was said beside what was heard, on one time axis."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.table import Table
+
+from kws.data.passage import SpokenWord, said_at
+from kws.spotting.decoder import Detection
+
+EARLY_S, LATE_S = 0.1, 0.75
+"""A detection belongs to a word from ``EARLY_S`` after its start to ``LATE_S`` after its end."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A keyword that was said, heard or both; ``None`` for what is missing."""
+
+    time_s: float
+    said: SpokenWord | None
+    heard: Detection | None
+
+
+def match(
+    detections: Sequence[Detection], words: Sequence[SpokenWord], keywords: Sequence[str]
+) -> list[Line]:
+    """Pair each said keyword with the first detection of it in time; the rest stand alone."""
+    left = list(detections)
+    lines = []
+    for word in words:
+        if word.word not in keywords:
+            continue
+        fitting = [d for d in left if d.keyword == word.word and _in_time(d, word)]
+        heard = fitting[0] if fitting else None
+        if heard:
+            left.remove(heard)
+        lines.append(Line(word.start_s, word, heard))
+    lines += [Line(detection.time_s, None, detection) for detection in left]
+    return sorted(lines, key=lambda line: line.time_s)
+
+
+def _in_time(detection: Detection, word: SpokenWord) -> bool:
+    return word.start_s + EARLY_S <= detection.time_s <= word.end_s + LATE_S
+
+
+def print_timeline(
+    detections: Sequence[Detection],
+    words: Sequence[SpokenWord],
+    keywords: Sequence[str],
+    seconds: float,
+) -> None:
+    """Print one line for each keyword said or heard, and the counts below."""
+    console, table = Console(), Table()
+    for heading in ("time", "heard", "score", "said", "in"):
+        table.add_column(heading, justify="right" if heading in ("time", "score") else "left")
+    lines = match(detections, words, keywords)
+    for line in lines:
+        said, heard = line.said, line.heard
+        at = heard.time_s if heard else line.time_s
+        colour = "green" if said and heard else "red"
+        table.add_row(
+            f"{at:.2f} s",
+            f"[{colour}]{heard.keyword if heard else '(missed)'}[/]",
+            f"{heard.score:.2f}" if heard else "",
+            f"{said.word} {said.start_s:.2f}-{said.end_s:.2f} s" if said else "(false accept)",
+            said_at(list(words), said.start_s if said else at, within_s=1.0),
+        )
+    console.print(table)
+    hits = sum(1 for line in lines if line.said and line.heard)
+    missed = sum(1 for line in lines if line.said and not line.heard)
+    false = sum(1 for line in lines if not line.said)
+    console.print(
+        f"{hits} of {hits + missed} keywords heard, {false} false accepts, in {seconds:.0f} s of "
+        "synthesized speech: a sign of life, no measure of a detector"
+    )
+

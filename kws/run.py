@@ -1,0 +1,154 @@
+"""The run folder: what a training leaves behind, and whether it is whole."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kws.errors import RunError
+from kws.files import write_json
+from kws.recipe import Recipe
+from kws.recipe_io import read_recipe, write_recipe
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Names of the files in ``runs/<recipe>/``."""
+
+    path: Path
+
+    @property
+    def recipe(self) -> Path:
+        return self.path / "recipe.yaml"
+
+    @property
+    def facts(self) -> Path:
+        """Where the data lie, and a fingerprint of them."""
+        return self.path / "run.json"
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.path / "checkpoints" / "last.npz"
+
+    @property
+    def history(self) -> Path:
+        return self.path / "history.csv"
+
+    @property
+    def keras_model(self) -> Path:
+        return self.path / "model.keras"
+
+    @property
+    def tflite(self) -> Path:
+        return self.path / "model.tflite"
+
+    @property
+    def float_tflite(self) -> Path:
+        return self.path / "model_float.tflite"
+
+    @property
+    def metrics(self) -> Path:
+        return self.path / "metrics.json"
+
+    @property
+    def report(self) -> Path:
+        return self.path / "report.html"
+
+    @property
+    def cache(self) -> Path:
+        """Features on disk, shared by the runs beside this one."""
+        return self.path.parent / "cache"
+
+
+def start_run(path: Path, recipe: Recipe, resume: bool) -> RunFolder:
+    """Make the folder of a new run, or check that of one to go on with.
+
+    Raises
+    ------
+    RunError
+        When a new run would write over an old one, when there is nothing to resume, or when what
+        is there was made by another recipe.
+    """
+    run = RunFolder(path)
+    if path.exists() and not path.is_dir():
+        raise RunError(f"{path}: is a file; --out wants a folder for the run")
+    if resume:
+        if not run.recipe.is_file():
+            raise RunError(f"{path}: nothing to resume (no recipe.yaml); start it without --resume")
+        difference = _first_difference(read_recipe(run.recipe), recipe)
+        if difference:
+            raise RunError(
+                f"{path}: was made by another recipe ({difference}); "
+                "resume with that recipe, or give --out another folder"
+            )
+        return run
+    if path.is_dir() and any(path.iterdir()):
+        found = "a run" if run.recipe.is_file() else f"{next(path.iterdir()).name!r}"
+        raise RunError(
+            f"{path}: already holds {found}; go on with it by --resume, give --out another folder, "
+            "or remove it"
+        )
+    write_recipe(recipe, run.recipe)
+    return run
+
+
+def open_run(path: Path) -> tuple[RunFolder, Recipe, dict[str, Any]]:
+    """A trained run: its files, its recipe, its facts.
+
+    Raises
+    ------
+    RunError
+        When the folder is missing or a file that training writes is not there.
+    """
+    run = RunFolder(path)
+    if not path.is_dir():
+        raise RunError(f"{path}: no such run folder; tools/train.py makes one")
+    for file in (run.recipe, run.facts, run.keras_model):
+        if not file.is_file():
+            raise RunError(
+                f"{path}: half written, {file.name} is missing; "
+                "finish the training with tools/train.py RECIPE --resume"
+            )
+    return run, read_recipe(run.recipe), read_json(run.facts)
+
+
+def note_data(run: RunFolder, data: Path, fingerprint: str) -> None:
+    """Write down which data a run uses; refuse other data in a resumed one."""
+    if run.facts.is_file():
+        before = read_json(run.facts).get("data_fingerprint")
+        if before != fingerprint:
+            raise RunError(
+                f"{run.path}: was trained on other data than {data} (or they have changed since); "
+                "resume with the same clips, or give --out another folder"
+            )
+    write_json(run.facts, {"data": str(data.resolve()), "data_fingerprint": fingerprint})
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON file that a run wrote."""
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path}: cannot be read ({error}); train again into a new folder") from error
+    if not isinstance(values, dict):
+        raise RunError(f"{path}: not a section of facts; train again into a new folder")
+    return values
+
+
+def _first_difference(before: Recipe, now: Recipe) -> str:
+    """The first key in which two recipes differ, with both values; empty where they are equal."""
+    old, new = _flat(before.model_dump(), ""), _flat(now.model_dump(), "")
+    for key in sorted(old.keys() | new.keys()):
+        if old.get(key) != new.get(key):
+            return f"{key} was {old.get(key)!r}, is {new.get(key)!r}"
+    return ""
+
+
+def _flat(values: dict[str, Any], prefix: str) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat

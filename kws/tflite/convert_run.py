@@ -1,0 +1,57 @@
+"""From a run folder to a verified model file, with its figures and its report."""
+
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from kws.data.cache import load_examples
+from kws.files import write_bytes, write_json
+from kws.nn.models import load_model
+from kws.recipe import Recipe
+from kws.run import RunFolder, read_json
+from kws.tflite.convert import Form, convert, keras_posteriors, read_weights
+from kws.tflite.emit import State
+from kws.tflite.metadata import Metadata
+from kws.tflite.verify import Verification, verify
+
+
+def convert_run(
+    run: RunFolder, recipe: Recipe, data: Path, form: Form, state: State, out: Path
+) -> tuple[Metadata, Verification]:
+    """Convert a trained run, verify the file on validation clips, write file, figures and report.
+
+    The float file is written beside the deployed one, with ``_float`` in its name.
+
+    Raises
+    ------
+    KwsError
+        When the run is damaged, the form does not suit the model, or the data are missing.
+    """
+    model = load_model(run.keras_model)
+    weights = read_weights(model)
+    converted = convert(weights, recipe, form, state)
+    validation = load_examples(recipe, data, "validation", run.cache)
+    reference = keras_posteriors(model, validation.features)
+    verification = verify(
+        converted.float_data,
+        converted.data,
+        converted.metadata,
+        reference,
+        validation.features,
+        validation.labels,
+    )
+    final = convert(weights, recipe, form, state, verification.figures())
+    verification = replace(verification, file_bytes=len(final.data))
+    write_bytes(out, final.data)
+    write_bytes(out.with_name(f"{out.stem}_float{out.suffix}"), final.float_data)
+    metrics = read_json(run.metrics) if run.metrics.is_file() else {}
+    entry = {
+        "file": out.name,
+        "form": form,
+        "state": final.metadata.state,
+        "precision": final.metadata.precision,
+        "weights": weights.count(),
+        "stored_bytes": weights.stored_bytes(),
+        **asdict(verification),
+    }
+    write_json(run.metrics, {**metrics, "verification": {**metrics.get("verification", {}), out.name: entry}})
+    return final.metadata, verification

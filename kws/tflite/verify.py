@@ -1,0 +1,174 @@
+"""Proof of a deployed file: float Keras, float TFLite, int8 LiteRT and int8 TFLM side by side."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from kws.progress import progress
+from kws.tflite.interpreter import Engine, Runner, arena_bytes
+from kws.tflite.metadata import Metadata, parse
+from kws.tflite.operators import operators, require_tflm, tensor_types
+
+STEP = 1 / 256
+"""One step of an int8 posterior."""
+DRIFT_MINUTES = 10
+
+
+@dataclass(frozen=True)
+class Row:
+    """One implementation, on the validation clips."""
+
+    name: str
+    accuracy: float
+    agreement_with_float: float
+    """Share of clips with the same top-1 as float Keras"""
+    agreement_with_litert: float | None
+    """The same with LiteRT, on the same file"""
+    largest_difference_steps: float
+    """Of a posterior, from float Keras, in int8 steps of 1/256"""
+    mean_difference_steps: float
+
+
+@dataclass(frozen=True)
+class Drift:
+    """How far the deployed stream is from the float one, minute by minute, in steps."""
+
+    of: str
+    """``state`` (steps of 1/128), or ``posteriors`` (1/256) where the state is kept inside"""
+    first_minute_steps: float
+    last_minute_steps: float
+    largest_minute_steps: float
+    minutes: int
+
+
+@dataclass(frozen=True)
+class Verification:
+    """All that :func:`verify` measures."""
+
+    clips: int
+    rows: tuple[Row, ...]
+    drift: Drift | None
+    file_bytes: int
+    float_file_bytes: int
+    arena_bytes: int
+    macs_per_second: int
+    operators: tuple[str, ...]
+    tensor_types: dict[str, int]
+    confusion: tuple[tuple[int, ...], ...]
+    """Of the deployed file in TFLM: clips by true label (rows) and given label (columns)"""
+
+    def figures(self) -> dict[str, float | int]:
+        """The few that go into the model's metadata."""
+        deployed = self.rows[-1]
+        return {
+            "validation_clips": self.clips,
+            "validation_accuracy": round(deployed.accuracy, 5),
+            "float_validation_accuracy": round(self.rows[0].accuracy, 5),
+            "agreement_with_float": round(deployed.agreement_with_float, 5),
+            "arena_bytes": self.arena_bytes,
+        }
+
+
+def verify(
+    float_data: bytes,
+    data: bytes,
+    metadata: Metadata,
+    keras_posteriors: np.ndarray,
+    features: np.ndarray,
+    labels: np.ndarray,
+) -> Verification:
+    """Run both files on validation clips, in LiteRT and in TFLM.
+
+    Parameters
+    ----------
+    float_data, data : the float file, and the one to be deployed.
+    keras_posteriors : (clips, classes), of the float Keras model.
+    features : (clips, frames, size), raw. labels : (clips,) int.
+
+    Raises
+    ------
+    ModelError
+        When TFLM has not all operators, or an engine refuses the file.
+    """
+    model = parse(data, "the converted model")
+    require_tflm(model, "the converted model")
+    features = features.astype(np.float32)
+    found: dict[str, np.ndarray] = {"float Keras": keras_posteriors}
+    kind = metadata.precision
+    plan: list[tuple[str, bytes, Engine]] = [(f"{kind} LiteRT", data, "litert"), (f"{kind} TFLM", data, "tflm")]
+    if kind == "int8":
+        plan.insert(0, ("float TFLite", float_data, "litert"))
+    with progress("verifying", len(plan) * len(features), "clips") as advance:
+        for name, file, engine in plan:
+            runner = Runner(file, engine, name)
+            posteriors = []
+            for clip in features:
+                posteriors.append(runner.classify(clip))
+                advance()
+            found[name] = np.stack(posteriors)
+    rows = [_row(name, found, labels, plan[-2][0]) for name in found]
+    return Verification(
+        clips=len(labels),
+        rows=tuple(rows),
+        drift=measure_drift(float_data, data, features) if metadata.form == "stream" else None,
+        file_bytes=len(data),
+        float_file_bytes=len(float_data),
+        arena_bytes=arena_bytes(data),
+        macs_per_second=metadata.macs_per_second,
+        operators=operators(model),
+        tensor_types=tensor_types(model),
+        confusion=_confusion(labels, found[plan[-1][0]].argmax(axis=1), len(metadata.labels)),
+    )
+
+
+def _confusion(labels: np.ndarray, given: np.ndarray, classes: int) -> tuple[tuple[int, ...], ...]:
+    counts = np.zeros((classes, classes), np.int64)
+    np.add.at(counts, (labels, given), 1)
+    return tuple(tuple(int(count) for count in row) for row in counts)
+
+
+def _row(name: str, found: dict[str, np.ndarray], labels: np.ndarray, litert: str) -> Row:
+    posteriors, reference = found[name], found["float Keras"]
+    top, difference = posteriors.argmax(axis=1), np.abs(posteriors - reference) / STEP
+    same = float((top == found[litert].argmax(axis=1)).mean()) if name.endswith("TFLM") else None
+    return Row(
+        name=name,
+        accuracy=float((top == labels).mean()),
+        agreement_with_float=float((top == reference.argmax(axis=1)).mean()),
+        agreement_with_litert=same,
+        largest_difference_steps=float(difference.max()),
+        mean_difference_steps=float(difference.mean()),
+    )
+
+
+def measure_drift(float_data: bytes, data: bytes, features: np.ndarray, minutes: int = DRIFT_MINUTES) -> Drift:
+    """Feed both streams the clips joined without end, state never reset, and compare by the minute.
+
+    The deployed file runs in TFLM, the float one in LiteRT. A quantized state that drifted would be
+    farther from the float one in the last minute than in the first.
+    """
+    exact, deployed = Runner(float_data, "litert", "float"), Runner(data, "tflm", "deployed")
+    per_minute = round(60 * deployed.metadata.features.frames_per_second)
+    order = np.random.default_rng(0).permutation(len(features))
+    frames = features[order].reshape(-1, features.shape[-1])
+    explicit = deployed.metadata.state == "explicit"
+    means = []
+    with progress("measuring state drift", minutes, "minutes") as advance:
+        for minute in range(minutes):
+            differences = [
+                _difference(exact, deployed, frames[i % len(frames)], explicit)
+                for i in range(minute * per_minute, (minute + 1) * per_minute)
+            ]
+            means.append(float(np.mean(differences)))
+            advance()
+    return Drift("state" if explicit else "posteriors", means[0], means[-1], max(means), minutes)
+
+
+def _difference(exact: Runner, deployed: Runner, frame: np.ndarray, explicit: bool) -> float:
+    """One step of both; the mean difference of their states, or posteriors, in steps."""
+    wanted, given = exact.step(frame), deployed.step(frame)
+    if not explicit:
+        return float(np.abs(given - wanted).mean() / STEP)
+    pairs = zip(deployed.inputs[1:], deployed.state, exact.state, strict=True)
+    parts = [np.abs(info.dequantize(state) - real).mean() * 128 for info, state, real in pairs]
+    return float(np.mean(parts))
