@@ -45,7 +45,13 @@ def progress(title: str, total: int, unit: str) -> Iterator[Advance]:
 @contextmanager
 def _bar(title: str, total: int, unit: str) -> Iterator[Advance]:
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
     columns = (
         TextColumn("{task.description:<26}"),
@@ -64,7 +70,7 @@ def _bar(title: str, total: int, unit: str) -> Iterator[Advance]:
         def advance(count: int = 1, text: str = "") -> None:
             bar.advance(task, count)
             done = bar.tasks[task].completed
-            rate = f"{done / max(time.monotonic() - start, 1e-9):.0f}/s"
-            bar.update(task, rate=rate, **({"note": text} if text else {}))
+            bar.tasks[task].fields["rate"] = f"{done / max(time.monotonic() - start, 1e-9):.0f}/s"
+            bar.tasks[task].fields["note"] = text or bar.tasks[task].fields["note"]
 
         yield advance

@@ -37,7 +37,7 @@ class FeatureConfig(Section):
     """Length of the Hann window."""
     hop_ms: Annotated[float, Field(gt=0, le=200)] = 20.0
     fft_size: Annotated[int, Field(ge=64, le=8192)] = 512
-    """FFT length in samples; a shorter window is padded with zeros on both sides, as librosa does."""
+    """FFT length in samples; a shorter window is padded with zeros on both sides."""
     mel_bands: Annotated[int, Field(ge=4, le=128)] = 40
     low_hz: Annotated[float, Field(ge=0)] = 60.0
     high_hz: Annotated[float, Field(gt=0)] = 7600.0
@@ -136,6 +136,8 @@ class AugmentConfig(Section):
     """Augmented copies of each training clip; the clean clip is not kept besides."""
     shift_ms: Annotated[float, Field(ge=0, le=1000)] = 100.0
     """Largest time shift, either way."""
+    speed: Range = (0.85, 1.15)
+    """Speed of playing, pitch included: other speakers, in effect."""
     gain_db: Range = (-20.0, 6.0)
     noise_probability: Probability = 0.8
     snr_db: Range = (0.0, 30.0)
@@ -148,9 +150,12 @@ class AugmentConfig(Section):
 
     @model_validator(mode="after")
     def _ordered(self) -> "AugmentConfig":
-        for name, (low, high) in (("gain_db", self.gain_db), ("snr_db", self.snr_db)):
+        for name in ("speed", "gain_db", "snr_db"):
+            low, high = getattr(self, name)
             if low > high:
                 raise ValueError(f"{name}: {low} to {high} is not a range from low to high")
+        if not 0.5 <= self.speed[0] <= self.speed[1] <= 2.0:
+            raise ValueError(f"speed: found {self.speed}, expected a range within 0.5 to 2")
         return self
 
 
@@ -175,7 +180,7 @@ class TrainConfig(Section):
     clip_norm: Annotated[float, Field(gt=0)] = 1.0
     """Largest global norm of a gradient (recurrent nets explode)."""
     carried_state_share: Probability = 0.5
-    """Share of training clips that start from the state another clip left behind, as a stream does."""
+    """Share of training clips that start from the state another clip left, as in a stream."""
     loss_frames: Annotated[int, Field(ge=1, le=100)] = 5
     """Unidirectional models learn on this many last frames of a clip, not the very last alone."""
 
@@ -184,7 +189,7 @@ class QuantizeConfig(Section):
     """How the float model becomes int8."""
 
     mode: Literal["qat", "calibrate", "none"] = "qat"
-    """``qat`` fine-tunes with quantization on; ``calibrate`` only measures ranges; ``none`` stays float."""
+    """``qat`` trains on with quantization; ``calibrate`` measures ranges; ``none`` stays float."""
     weights: Literal["per_tensor", "per_channel"] = "per_tensor"
     calibration_clips: Annotated[int, Field(ge=16, le=100_000)] = 1024
     epochs: Annotated[int, Field(ge=1, le=1000)] = 6
@@ -197,7 +202,8 @@ class DecoderConfig(Section):
     smoothing_ms: Annotated[float, Field(gt=0, le=5000)] = 200.0
     """Length of the moving average over posteriors."""
     threshold: Annotated[float, Field(gt=0, lt=1)] = 0.7
-    refractory_ms: Annotated[float, Field(ge=0, le=60_000)] = 700.0
+    """Average posterior from which a keyword is detected."""
+    refractory_ms: Annotated[float, Field(ge=0, le=60_000)] = 1000.0
     """After a detection nothing more is reported for this long."""
 
 

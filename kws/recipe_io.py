@@ -16,7 +16,7 @@ from kws.recipe import Recipe, nearest
 class _Loader(yaml.SafeLoader):
     """YAML 1.2's plain values: `yes`, `no`, `on`, `off` are words, and `1e-7` is a number."""
 
-    yaml_implicit_resolvers = {
+    yaml_implicit_resolvers = {  # noqa: RUF012
         first: [(tag, regexp) for tag, regexp in resolvers if not tag.endswith((":bool", ":float"))]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
@@ -47,7 +47,9 @@ def read_recipe(path: Path, overrides: tuple[str, ...] = ()) -> Recipe:
         raise RecipeError(f"{path}: cannot be read as a recipe ({error})") from error
     values = _parse_yaml(text, str(path))
     if not isinstance(values, dict):
-        raise RecipeError(f"{path}: a recipe is a list of `key: value` lines, found {kind_of(values)}")
+        raise RecipeError(
+            f"{path}: a recipe is a list of `key: value` lines, found {kind_of(values)}"
+        )
     for override in overrides:
         _apply(values, override)
     return parse_recipe(values, str(path))
@@ -111,7 +113,9 @@ def _apply(values: dict[str, Any], override: str) -> None:
 
 def _require_known(name: str, model: type[BaseModel], override: str) -> None:
     if name not in model.model_fields:
-        raise RecipeError(f"--set {override}: no key {name!r}{nearest(name, list(model.model_fields))}")
+        raise RecipeError(
+            f"--set {override}: no key {name!r}{nearest(name, list(model.model_fields))}"
+        )
 
 
 def _section_of(model: type[BaseModel], name: str) -> type[BaseModel] | None:

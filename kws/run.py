@@ -126,12 +126,13 @@ def note_data(run: RunFolder, data: Path, fingerprint: str) -> None:
 
 def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON file that a run wrote."""
+    remedy = "remove it and convert again" if path.name == "metrics.json" else "train again"
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise RunError(f"{path}: cannot be read ({error}); train again into a new folder") from error
+        raise RunError(f"{path}: cannot be read ({error}); {remedy}") from error
     if not isinstance(values, dict):
-        raise RunError(f"{path}: not a section of facts; train again into a new folder")
+        raise RunError(f"{path}: not a section of facts; {remedy}")
     return values
 
 

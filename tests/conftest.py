@@ -1,16 +1,21 @@
 """Models and speech that several tests share."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from kws.audio.io import fit, write
 from kws.recipe import DecoderConfig, FeatureConfig
 from kws.tflite.emit import build_stream, build_window
 from kws.tflite.metadata import NAME, Metadata, metadata_json
-from kws.tflite.weights import Direction, ModelWeights
+from kws.tflite.random_weights import random_weights
+from kws.tflite.weights import ModelWeights
 
+ROOT = Path(__file__).resolve().parents[1]
 LABELS = ("yes", "no", "unknown", "silence")
 
 
@@ -21,42 +26,6 @@ def speech_data() -> Path:
     if not folder:
         pytest.skip("needs real speech: set KWS_SPEECH_DATA to its folder")
     return Path(folder)
-
-
-def random_weights(
-    units: tuple[int, ...], bidirectional: bool, classes: int = len(LABELS), seed: int = 0,
-    per_channel: bool = False,
-) -> ModelWeights:  # fmt: skip
-    """An untrained model whose posteriors differ from frame to frame."""
-    rng, size = np.random.default_rng(seed), FeatureConfig().size
-    ranges = {
-        "x.zr": (-8.0, 8.0), "x.n": (-8.0, 8.0), "h.zr": (-8.0, 8.0), "h.n": (-8.0, 8.0),
-        "zr": (-6.0, 6.0), "n": (-4.0, 4.0), "reset": (-4.0, 4.0), "keep": (-1.0, 1.0),
-        "write": (-1.0, 1.0),
-    }  # fmt: skip
-    layers, width = [], size
-    for count in units:
-        directions = [
-            Direction(
-                rng.normal(0, width**-0.5, (width, 3 * count)),
-                rng.normal(0, count**-0.5, (count, 3 * count)),
-                rng.normal(0, 0.1, (2, 3 * count)),
-                ranges,
-            )
-            for _ in range(2 if bidirectional else 1)
-        ]
-        layers.append(tuple(directions))
-        width = count * len(directions)
-    return ModelWeights(
-        layers=tuple(layers),
-        head_kernel=rng.normal(0, 2 * width**-0.5, (width, classes)),
-        head_bias=rng.normal(0, 0.1, classes),
-        logits_range=(-8.0, 8.0),
-        mean=rng.normal(-35, 5, size),
-        deviation=15.0,
-        feature_range=(-70.0, 25.0),
-        per_channel=per_channel,
-    )
 
 
 def metadata(form: str, state: str = "none", precision: str = "int8", labels=LABELS) -> Metadata:
@@ -75,7 +44,9 @@ def metadata(form: str, state: str = "none", precision: str = "int8", labels=LAB
     )
 
 
-def model_bytes(weights: ModelWeights, form: str, state: str = "explicit", int8: bool = True) -> bytes:
+def model_bytes(
+    weights: ModelWeights, form: str, state: str = "explicit", int8: bool = True
+) -> bytes:
     """The file of an untrained model."""
     facts = metadata(form, state if form == "stream" else "none", "int8" if int8 else "float32")
     if form == "stream":
@@ -90,7 +61,7 @@ def model_bytes(weights: ModelWeights, form: str, state: str = "explicit", int8:
 def tiny_model(tmp_path_factory) -> Path:
     """A stream model of 16 units, untrained."""
     path = tmp_path_factory.mktemp("tiny") / "model.tflite"
-    path.write_bytes(model_bytes(random_weights((16,), False), "stream"))
+    path.write_bytes(model_bytes(random_weights((16,), False, 4), "stream"))
     return path
 
 
@@ -98,5 +69,71 @@ def tiny_model(tmp_path_factory) -> Path:
 def tiny_window_model(tmp_path_factory) -> Path:
     """A bidirectional window model of 8 units a direction, untrained."""
     path = tmp_path_factory.mktemp("tiny") / "window.tflite"
-    path.write_bytes(model_bytes(random_weights((8,), True), "window"))
+    path.write_bytes(model_bytes(random_weights((8,), True, 4), "window"))
     return path
+
+
+TONES = {"low": (300.0, 500.0), "high": (2500.0, 3500.0), "middle": (900.0, 1400.0)}
+"""Hz, from and to, of the chirps that stand for words in :func:`tone_data`."""
+
+
+@pytest.fixture(scope="session")
+def tone_data(tmp_path_factory) -> Path:
+    """A data folder of chirps: keywords `low` and `high`, another word `middle`, one noise."""
+    root = tmp_path_factory.mktemp("tones")
+    rng = np.random.default_rng(0)
+    for word, (start, end) in TONES.items():
+        for speaker in range(40):
+            seconds = rng.uniform(0.3, 0.5)
+            time = np.arange(round(16000 * seconds)) / 16000
+            pitch = rng.uniform(0.9, 1.1) * (start + (end - start) * time / seconds)
+            chirp = np.sin(2 * np.pi * np.cumsum(pitch) / 16000) * np.hanning(len(time)) * 0.3
+            audio = fit(chirp.astype(np.float32), 16000) + rng.normal(0, 1e-3, 16000)
+            write(root / word / f"{word}{speaker:03d}_nohash_0.wav", audio, 16000)
+    noise = rng.normal(0, 0.1, 16000 * 5)
+    write(root / "_background_noise_" / "white.wav", noise, 16000)
+    return root
+
+
+TONE_RECIPE = """
+name: tones
+data: {keywords: [low, high], silence_share: 0.2}
+augment: {copies: 2, time_masks: 0, band_masks: 0}
+model: {units: [12]}
+train: {epochs: 12, batch_size: 16, learning_rate: 0.02}
+quantize: {mode: qat, epochs: 2, calibration_clips: 64}
+"""
+
+
+@pytest.fixture(scope="session")
+def tone_recipe(tmp_path_factory) -> Path:
+    """A recipe that learns :func:`tone_data` in seconds."""
+    path = tmp_path_factory.mktemp("recipes") / "tones.yaml"
+    path.write_text(TONE_RECIPE)
+    return path
+
+
+@pytest.fixture(scope="session")
+def tone_run(tone_recipe, tone_data, tmp_path_factory) -> Path:
+    """A run folder, trained and converted by the programs that people run."""
+    out = tmp_path_factory.mktemp("runs") / "tones"
+    run_tool("train.py", tone_recipe, "--data", tone_data, "--out", out)
+    run_tool("convert.py", out)
+    return out
+
+
+def run_tool(tool: str, *arguments, status: int = 0, **options) -> subprocess.CompletedProcess:
+    """Run a program of `tools/` and check its exit status."""
+    command = [sys.executable, str(ROOT / "tools" / tool), *map(str, arguments)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, **options)
+    assert result.returncode == status, result.stdout + result.stderr
+    return result
+
+
+def refused(tool: str, *arguments, **options) -> str:
+    """Run a program that must refuse: status 2, one line, no traceback. Gives the line."""
+    result = run_tool(tool, *arguments, status=2, **options)
+    lines = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1, result.stderr
+    assert "Traceback" not in result.stderr
+    return lines[0]

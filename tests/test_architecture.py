@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "nn": (*BASE, "kws.audio", "kws.data", "kws.nn"),
     "tflite": (*BASE, "kws.audio", "kws.tflite", "kws.nn.cells"),
     "spotting": (*BASE, "kws.audio", "kws.tflite", "kws.spotting"),
-    "firmware": (*BASE, "kws.audio", "kws.tflite", "kws.firmware"),
+    "firmware": (*BASE, "kws.audio", "kws.tflite", "kws.spotting", "kws.firmware"),
 }
 
 
@@ -81,5 +81,7 @@ def test_what_runs_a_model_needs_no_tensorflow():
         "print([name for name in sys.modules if name.split('.')[0] in "
         f"{sorted(TENSORFLOW)!r}])"
     )
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
     assert result.stdout.strip() == "[]"

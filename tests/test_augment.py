@@ -125,7 +125,7 @@ def test_augment_is_decided_by_the_generator_alone():
 
 
 def test_augment_stays_within_its_ranges():
-    config = AugmentConfig(shift_ms=50, gain_db=(-6, 0), noise_probability=0)
+    config = AugmentConfig(speed=(1, 1), shift_ms=50, gain_db=(-6, 0), noise_probability=0)
     generator, onsets, peaks = rng(), [], []
     for _ in range(200):
         audio = ours.augment(burst(), config, [], generator, RATE)
@@ -138,8 +138,23 @@ def test_augment_stays_within_its_ranges():
 
 
 def test_augment_leaves_the_clip_alone_where_nothing_is_asked():
-    config = AugmentConfig(shift_ms=0, gain_db=(0, 0), noise_probability=0)
+    config = AugmentConfig(speed=(1, 1), shift_ms=0, gain_db=(0, 0), noise_probability=0)
     assert np.array_equal(ours.augment(burst(), config, [], rng(), RATE), burst())
+
+
+@pytest.mark.parametrize("speed", [0.8, 1.0, 1.25])
+def test_speed_moves_pitch_and_length(speed):
+    tone = np.sin(2 * np.pi * 1000 * np.arange(RATE) / RATE).astype(np.float32)
+    audio = ours.change_speed(tone, speed)
+    assert len(audio) == pytest.approx(RATE / speed, abs=2)
+    spectrum = np.abs(np.fft.rfft(audio * np.hanning(len(audio))))
+    pitch = np.argmax(spectrum) * RATE / len(audio)
+    assert pitch == pytest.approx(1000 * speed, abs=2)
+    assert np.abs(audio[2000:-2000]).max() == pytest.approx(1.0, abs=0.01)
+
+
+def test_speed_of_nothing():
+    assert len(ours.change_speed(np.zeros(0, np.float32), 1.1)) == 0
 
 
 def test_augment_clips_as_a_converter():

@@ -40,9 +40,24 @@ def test_equals_librosa(config):
 
 
 @pytest.mark.parametrize("config", CONFIGS)
+def test_tables_are_librosas(config):
+    filters = librosa.filters.mel(
+        sr=config.sample_rate_hz, n_fft=config.fft_size, n_mels=config.mel_bands,
+        fmin=config.low_hz, fmax=config.high_hz, dtype=np.float64,
+    )  # fmt: skip
+    np.testing.assert_allclose(mel_filters(config), filters, atol=1e-12)
+    hann = librosa.filters.get_window("hann", config.window_samples)
+    padded = librosa.util.pad_center(hann, size=config.fft_size)
+    np.testing.assert_allclose(window(config), padded, atol=1e-12)
+
+
+@pytest.mark.parametrize("config", CONFIGS)
 @pytest.mark.parametrize("largest_block", [1, 37, 320, 5000])
 def test_stream_gives_the_frames_of_the_whole_clip(config, largest_block):
-    clip, rng = audio(0.4 if largest_block == 1 else 3.0, config.sample_rate_hz), np.random.default_rng(1)
+    clip, rng = (
+        audio(0.4 if largest_block == 1 else 3.0, config.sample_rate_hz),
+        np.random.default_rng(1),
+    )
     stream, frames, at = StreamingFeatures(config), [], 0
     while at < len(clip):
         size = int(rng.integers(1, largest_block + 1))
@@ -98,7 +113,9 @@ def test_a_tone_lands_in_its_band_at_its_level():
 
 def test_twenty_db_quieter_is_twenty_db_lower():
     clip = audio(0.5) + 0.1
-    difference = extract(clip, FeatureConfig(log_floor=1e-12)) - extract(clip / 10, FeatureConfig(log_floor=1e-12))
+    difference = extract(clip, FeatureConfig(log_floor=1e-12)) - extract(
+        clip / 10, FeatureConfig(log_floor=1e-12)
+    )
     np.testing.assert_allclose(difference, 20.0, atol=1e-3)
 
 

@@ -17,7 +17,8 @@ STATS = FeatureStats(RNG.normal(-35, 5, 40), 15.0, -70.0, 25.0)
 
 
 def features(clips: int = 8, frames: int = 20) -> np.ndarray:
-    values = STATS.mean + STATS.deviation * RNG.normal(size=(clips, frames, 40))
+    rng = np.random.default_rng((clips, frames))
+    values = STATS.mean + STATS.deviation * rng.normal(size=(clips, frames, 40))
     return np.clip(values, STATS.low, STATS.high).astype(np.float32)
 
 
@@ -37,7 +38,9 @@ def calibrated(**options):
 
 
 def random_gru(units: int, size: int, backwards: bool = False) -> keras.layers.GRU:
-    layer = keras.layers.GRU(units, return_sequences=True, return_state=True, go_backwards=backwards)
+    layer = keras.layers.GRU(
+        units, return_sequences=True, return_state=True, go_backwards=backwards
+    )
     layer.build((None, None, size))
     layer.set_weights([RNG.normal(0, 0.5, weight.shape) for weight in layer.get_weights()])
     return layer
@@ -50,7 +53,9 @@ def test_float_form_equals_keras_gru(compiled):
     start = np.clip(RNG.normal(size=(5, 24)), -1, 1).astype(np.float32)
     ours(inputs, tf.constant(start))
     ours.set_weights(theirs.get_weights() + ours.get_weights()[3:])
-    outputs, state = tf.function(ours, jit_compile=compiled)(tf.constant(inputs), tf.constant(start))
+    outputs, state = tf.function(ours, jit_compile=compiled)(
+        tf.constant(inputs), tf.constant(start)
+    )
     expected, last = theirs(inputs, initial_state=tf.constant(start))
     np.testing.assert_allclose(outputs, expected, atol=1e-5)
     np.testing.assert_allclose(state, last, atol=1e-5)
@@ -141,7 +146,10 @@ def test_weights_are_counted():
 
 @pytest.mark.parametrize("bidirectional", [False, True])
 def test_model_file_keeps_weights_ranges_and_mode(tmp_path, bidirectional):
-    built, clips = calibrated(units=(8, 6), bidirectional=bidirectional, per_channel=True), features()
+    built, clips = (
+        calibrated(units=(8, 6), bidirectional=bidirectional, per_channel=True),
+        features(),
+    )
     save_model(built, tmp_path / "model.keras")
     loaded = load_model(tmp_path / "model.keras")
     np.testing.assert_array_equal(loaded(clips)[0], built(clips)[0])

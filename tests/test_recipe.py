@@ -80,7 +80,10 @@ def test_set_refuses(small, override, message):
     ("text", "message"),
     [
         ("features: {window_s: 0.03}", r"no key 'features.window_s', did you mean 'window_ms'\?"),
-        ("features: {hop_ms: '20 ms'}", r"features.hop_ms: found '20 ms', input should be a valid num"),
+        (
+            "features: {hop_ms: '20 ms'}",
+            r"features.hop_ms: found '20 ms', input should be a valid num",
+        ),
         ("features: {window_ms: 64}", r"1024 samples, more than fft_size 512"),
         ("features: {high_hz: 9000}", r"half of sample_rate_hz 16000 does not hold"),
         ("features: {coefficients: 13}", r"coefficients is for kind: mfcc"),
@@ -88,8 +91,15 @@ def test_set_refuses(small, override, message):
         ("features: {kind: lpc}", r"features.kind: found 'lpc'"),
         ("features: {log_floor: .inf}", r"features.log_floor: found"),
         ("augment: {snr_db: [20, 0]}", r"snr_db: 20.0 to 0.0 is not a range"),
+        (
+            "augment: {speed: [0.1, 1]}",
+            r"speed: found \(0.1, 1.0\), expected a range within 0.5 to 2",
+        ),
         ("augment: {noise_probability: 80}", r"noise_probability: found 80"),
-        ("train: {epochs: 0}", r"train.epochs: found 0, input should be greater than or equal to 1"),
+        (
+            "train: {epochs: 0}",
+            r"train.epochs: found 0, input should be greater than or equal to 1",
+        ),
         ("train: {epochs: true}", r"train.epochs: found True"),
         ("train: []", r"train: found a list"),
         ("nmae: x", r"no key 'nmae', did you mean 'name'\?"),

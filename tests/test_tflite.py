@@ -1,5 +1,6 @@
 """Files that are written directly: LiteRT, TFLM and Keras agree, sizes and types are kept."""
 
+import functools
 import json
 import re
 
@@ -7,17 +8,18 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
-from conftest import metadata, model_bytes, random_weights
+from conftest import metadata, model_bytes
 from test_nn import STATS, calibrated, features
 
 from kws.errors import ModelError
-from kws.nn.training import predictor
 from kws.recipe_io import parse_recipe
+from kws.tflite.arena import arena_bytes, smallest_arena
 from kws.tflite.builder import ModelBuilder, Quant, pack
 from kws.tflite.convert import convert, read_weights
-from kws.tflite.interpreter import Runner, arena_bytes, open_model
+from kws.tflite.interpreter import Runner, open_model
 from kws.tflite.metadata import NAME, metadata_json, parse
 from kws.tflite.operators import operators, require_tflm, tensor_types
+from kws.tflite.random_weights import random_weights
 from kws.tflite.weights import fold_normalization, to_steps, weight_quant
 
 FORMS = [
@@ -41,6 +43,15 @@ def recipe(units, bidirectional, mode="qat"):
     return parse_recipe(values, "test")
 
 
+@functools.cache
+def trained(units, bidirectional, per_channel, mode):
+    """The weights of a calibrated Keras model, and its posteriors of 24 clips in a mode."""
+    built = calibrated(units=units, bidirectional=bidirectional, per_channel=per_channel)
+    built.set_mode(mode)
+    answers = tf.nn.softmax(built(tf.constant(features(24, 49)))[0][:, -1]).numpy()
+    return read_weights(built), answers
+
+
 def posteriors(data: bytes, engine: str, clips: np.ndarray) -> np.ndarray:
     runner = Runner(data, engine, "test")
     return np.stack([runner.classify(clip) for clip in clips])
@@ -49,40 +60,38 @@ def posteriors(data: bytes, engine: str, clips: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize(("units", "bidirectional", "form", "state"), FORMS)
 @pytest.mark.parametrize("engine", ["litert", "tflm"])
 def test_float_file_equals_keras(units, bidirectional, form, state, engine):
-    built, clips = calibrated(units=units, bidirectional=bidirectional), features(6, 49)
-    built.set_mode("float")
-    made = convert(read_weights(built), recipe(units, bidirectional), form, state)
-    np.testing.assert_allclose(
-        posteriors(made.float_data, engine, clips), predictor(built)(clips), atol=1e-5
-    )
+    weights, answers = trained(units, bidirectional, False, "float")
+    made = convert(weights, recipe(units, bidirectional), form, state)
+    given = posteriors(made.float_data, engine, features(24, 49))
+    np.testing.assert_allclose(given, answers, atol=1e-5)
 
 
 @pytest.mark.parametrize("per_channel", [False, True])
 @pytest.mark.parametrize(("units", "bidirectional", "form", "state"), FORMS)
 @pytest.mark.parametrize("engine", ["litert", "tflm"])
 def test_int8_file_does_what_training_saw(units, bidirectional, form, state, engine, per_channel):
-    """Rounded in training as on the device: a few steps of difference, from ties and orders of sums."""
-    built = calibrated(units=units, bidirectional=bidirectional, per_channel=per_channel)
-    clips = features(24, 49)
-    made = convert(read_weights(built), recipe(units, bidirectional), form, state)
-    difference = np.abs(posteriors(made.data, engine, clips) - predictor(built)(clips)) * 256
+    """Rounded in training as on the device: a few steps apart, from ties and orders of sums."""
+    weights, answers = trained(units, bidirectional, per_channel, "int8")
+    made = convert(weights, recipe(units, bidirectional), form, state)
+    difference = np.abs(posteriors(made.data, engine, features(24, 49)) - answers) * 256
     assert difference.mean() < 1.0
     assert difference.max() < 8.0
 
 
 @pytest.mark.parametrize(("units", "bidirectional", "form", "state"), FORMS)
 def test_litert_and_tflm_agree_within_steps(units, bidirectional, form, state):
-    data = model_bytes(random_weights(units, bidirectional), form, state)
+    data = model_bytes(random_weights(units, bidirectional, 4), form, state)
     clips = features(24, 49)
     ours, theirs = (posteriors(data, engine, clips) * 256 for engine in ("litert", "tflm"))
-    assert np.abs(ours - theirs).max() <= 6
+    assert np.abs(ours - theirs).mean() < 1.5
+    assert np.abs(ours - theirs).max() <= 10
     assert (ours.argmax(axis=1) == theirs.argmax(axis=1)).mean() >= 0.9
     assert len(np.unique(ours)) > 10
 
 
 @pytest.mark.parametrize(("units", "bidirectional", "form", "state"), FORMS)
 def test_every_activation_and_weight_is_int8(units, bidirectional, form, state):
-    model = parse(model_bytes(random_weights(units, bidirectional), form, state), "test")
+    model = parse(model_bytes(random_weights(units, bidirectional, 4), form, state), "test")
     types = tensor_types(model)
     assert "FLOAT32" not in types
     assert set(types) <= {"INT8", "INT32", "BOOL", "RESOURCE"}
@@ -103,10 +112,10 @@ def test_every_activation_and_weight_is_int8(units, bidirectional, form, state):
      ((60,), True, "window", 24_000, 24_576)],
 )  # fmt: skip
 def test_sizes_are_kept(units, bidirectional, form, overhead, arena):
-    weights = random_weights(units, bidirectional, classes=10)
-    builder = model_bytes(weights, form) if False else _ten_classes(weights, form)
-    assert len(builder) <= weights.stored_bytes() + overhead
-    assert arena_bytes(builder) <= arena
+    weights = random_weights(units, bidirectional, 10)
+    data = _ten_classes(weights, form)
+    assert len(data) <= weights.stored_bytes() + overhead
+    assert arena_bytes(data) <= arena
 
 
 def _ten_classes(weights, form: str) -> bytes:
@@ -116,20 +125,36 @@ def _ten_classes(weights, form: str) -> bytes:
     return convert(weights, ten, form, figures={"validation_accuracy": 0.93456}).data
 
 
+def test_smallest_arena_starts_the_model_and_less_does_not():
+    from tflite_micro import runtime
+
+    data = model_bytes(random_weights((64,), False, 4), "stream")
+    used = arena_bytes(data)
+    smallest = smallest_arena(data, used)
+    assert used <= smallest <= 2 * used
+    runtime.Interpreter.from_bytes(data, arena_size=smallest).invoke()
+    with pytest.raises(RuntimeError):
+        runtime.Interpreter.from_bytes(data, arena_size=smallest - 128)
+
+
 def test_nothing_is_unrolled():
     few, many = (
-        convert(random_weights((16,), False), _window(ms), "window").data for ms in (300, 3000)
+        convert(random_weights((16,), False, 4), _window(ms), "window").data for ms in (300, 3000)
     )
     assert abs(len(many) - len(few)) < 64
 
 
 def _window(clip_ms: float):
-    values = {"name": "w", "data": {"keywords": ["yes", "no"], "clip_ms": clip_ms}, "model": {"units": [16]}}
+    values = {
+        "name": "w",
+        "data": {"keywords": ["yes", "no"], "clip_ms": clip_ms},
+        "model": {"units": [16]},
+    }
     return parse_recipe(values, "test")
 
 
 def test_state_goes_in_as_it_came_out():
-    model = parse(model_bytes(random_weights((16, 8), False), "stream"), "test")
+    model = parse(model_bytes(random_weights((16, 8), False, 4), "stream"), "test")
     graph = model.subgraphs[0]
     pairs = list(zip(graph.inputs[1:], graph.outputs[1:], strict=True))
     assert len(pairs) == 2
@@ -141,14 +166,14 @@ def test_state_goes_in_as_it_came_out():
 
 
 def test_posteriors_have_the_standard_scale():
-    runner = Runner(model_bytes(random_weights((8,), False), "stream"), "litert", "test")
+    runner = Runner(model_bytes(random_weights((8,), False, 4), "stream"), "litert", "test")
     assert (runner.outputs[0].scale, runner.outputs[0].zero_point) == (1 / 256, -128)
     assert runner.step(np.full((1, 40), -30.0)).sum() == pytest.approx(1.0, abs=0.02)
 
 
 @pytest.mark.parametrize("engine", ["litert", "tflm"])
 def test_internal_state_equals_explicit_state_and_resets(engine):
-    weights, clips = random_weights((12, 8), False), features(4, 49)
+    weights, clips = random_weights((12, 8), False, 4), features(4, 49)
     explicit = model_bytes(weights, "stream", "explicit")
     internal = model_bytes(weights, "stream", "internal")
     expected = posteriors(explicit, engine, clips)
@@ -159,7 +184,7 @@ def test_internal_state_equals_explicit_state_and_resets(engine):
 
 
 def test_window_of_a_stream_model_says_the_same():
-    weights, clips = random_weights((16,), False), features(8, 49)
+    weights, clips = random_weights((16,), False, 4), features(8, 49)
     stream = posteriors(model_bytes(weights, "stream"), "tflm", clips)
     np.testing.assert_array_equal(posteriors(model_bytes(weights, "window"), "tflm", clips), stream)
 
@@ -174,13 +199,13 @@ def test_a_signature_names_inputs_and_outputs(tiny_model):
 
 
 def test_same_calls_same_bytes():
-    first, second = (model_bytes(random_weights((12,), True), "window") for _ in range(2))
+    first, second = (model_bytes(random_weights((12,), True, 4), "window") for _ in range(2))
     assert first == second
     assert pack(parse(first, "test"))[4:8] == b"TFL3"
 
 
 def test_buffers_are_aligned():
-    data = model_bytes(random_weights((16,), False), "stream")
+    data = model_bytes(random_weights((16,), False, 4), "stream")
     for buffer in parse(data, "test").buffers:
         if buffer.data is not None and len(buffer.data) >= 64:
             assert data.find(bytes(bytearray(buffer.data))) % 16 == 0
@@ -192,8 +217,9 @@ def test_quantization_of_a_range_is_that_of_fake_quant():
         rounded = tf.quantization.fake_quant_with_min_max_args(values, low, high).numpy()
         quant = Quant.of_range(low, high)
         steps = np.clip(np.round(values.numpy() / quant.scale) + quant.zero_point, -128, 127)
-        np.testing.assert_allclose((steps - quant.zero_point) * quant.scale, rounded, atol=quant.scale * 1.01)
-        assert np.mean(np.abs((steps - quant.zero_point) * quant.scale - rounded) < 1e-4) > 0.97
+        again = (steps - quant.zero_point) * quant.scale
+        np.testing.assert_allclose(again, rounded, atol=quant.scale * 1.01)  # a tie, either way
+        assert np.mean(np.abs(again - rounded) < 1e-4) > 0.97
 
 
 def test_folded_normalisation_is_exact():
@@ -208,7 +234,7 @@ def test_folded_normalisation_is_exact():
 
 
 def test_a_bidirectional_model_is_no_stream():
-    weights = random_weights((8,), True)
+    weights = random_weights((8,), True, 4)
     with pytest.raises(ModelError, match=r"reads the window's end first.*--form window"):
         convert(weights, recipe((8,), True), "stream")
 
@@ -218,7 +244,7 @@ def test_unsupported_operators_are_named():
     _, graph = builder.subgraph("main")
     value, output = graph.tensor((1, 4), np.float32), graph.tensor((1, 4), np.float32)
     graph.table.inputs, graph.table.outputs = [value], [output]
-    graph.op("ERF" if hasattr(schema.BuiltinOperator, "ERF") else "ATAN2", [value, value], [output])
+    graph.op("ATAN2", [value, value], [output])
     with pytest.raises(ModelError, match=r"TFLM does not run ATAN2"):
         require_tflm(parse(builder.finish(), "test"), "test")
 
@@ -263,7 +289,7 @@ def test_a_file_cut_anywhere_is_refused(tmp_path, tiny_model, cut):
 
 
 def test_metadata_says_it_all():
-    facts = Runner(model_bytes(random_weights((8,), False), "stream"), "litert", "test").metadata
+    facts = Runner(model_bytes(random_weights((8,), False, 4), "stream"), "litert", "test").metadata
     assert facts == metadata("stream", "explicit")
     assert facts.keywords == ("yes", "no")
     assert facts.clip_frames == 49

@@ -32,6 +32,7 @@ def main() -> None:
     folder, recipe, facts = open_run(arguments.run)
     form = arguments.form or ("window" if recipe.model.bidirectional else "stream")
 
+    from kws.report.html import write_report
     from kws.report.tables import print_verification
     from kws.tflite.convert_run import convert_run
 
@@ -39,7 +40,7 @@ def main() -> None:
     out = arguments.out or folder.tflite
     metadata, verification = convert_run(folder, recipe, data, form, arguments.state, out)
     print_verification(metadata, verification)
-    print(f"model: {out}\nreport: {folder.report}")
+    print(f"model: {out}\nreport: {write_report(folder)}")
 
 
 if __name__ == "__main__":

@@ -27,7 +27,9 @@ def main() -> None:
     out = arguments.out or Path("runs") / recipe.name
     data = arguments.data or (Path(recipe.data.folder) if recipe.data.folder else None)
     if data is None:
-        raise DataError(f"{arguments.recipe}: names no data.folder; say where the clips are: --data DIR")
+        raise DataError(
+            f"{arguments.recipe}: names no data.folder; say where the clips are: --data DIR"
+        )
     if recipe.data.synthetic and not arguments.data:
         from kws.data.synthetic import make_corpus
 

@@ -4,6 +4,7 @@ Also SpecAugment on batches of features. All randomness comes from the generator
 """
 
 import numpy as np
+import soxr
 
 from kws.recipe import AugmentConfig
 
@@ -20,26 +21,35 @@ def augment(
     rng: np.random.Generator,
     sample_rate_hz: int,
 ) -> np.ndarray:
-    """Vary one clip: time shift, noise at a random signal-to-noise ratio, gain.
+    """Vary one clip: speed, time shift, noise at a random signal-to-noise ratio, gain.
 
     Parameters
     ----------
     audio : float32 (samples,), full scale -1..1.
-    config : the ranges from which shift, ratio and gain are drawn, uniformly (the last two in dB).
+    config : the ranges from which speed, shift, ratio and gain are drawn, uniformly (the last two
+        in dB).
     noises : recordings to cut noise from, float32 at the same rate; may be empty.
     rng : decides everything; the same state gives the same samples.
     sample_rate_hz : of ``audio`` and ``noises``.
 
     Returns
     -------
-    float32 (samples,), clipped to -1..1 as a converter would.
+    float32, as many samples as the speed leaves, clipped to -1..1 as a converter would.
     """
+    audio = change_speed(audio, rng.uniform(*config.speed))
     most = round(config.shift_ms * sample_rate_hz / 1000)
     audio = shift(audio, int(rng.integers(-most, most + 1)))
     if rng.random() < config.noise_probability:
         noise = cut_noise(noises, len(audio), rng, sample_rate_hz)
         audio = mix(audio, noise, rng.uniform(*config.snr_db), sample_rate_hz)
     return np.clip(gain(audio, rng.uniform(*config.gain_db)), -1.0, 1.0)
+
+
+def change_speed(audio: np.ndarray, speed: float) -> np.ndarray:
+    """Play (samples,) audio faster or slower, pitch and formants with it: samples / speed."""
+    if speed == 1.0 or len(audio) == 0:
+        return audio
+    return soxr.resample(audio, speed, 1.0, quality="MQ")
 
 
 def shift(audio: np.ndarray, samples: int) -> np.ndarray:

@@ -33,7 +33,7 @@ from kws.files import storage_error, whole, write_json
 from kws.progress import progress
 from kws.recipe import Recipe
 
-VERSION = 1
+VERSION = 2
 """Raised whenever the code gives other features from the same recipe and clips."""
 _FEWEST_PARALLEL = 8
 _SHOWN = 3

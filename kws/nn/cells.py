@@ -1,9 +1,9 @@
 """One step of a recurrent cell, written once for training, conversion and calibration.
 
 A cell says what it computes in terms of ``ops``, whose methods are the few operators that a
-microcontroller runs in int8. Trained with :class:`kws.nn.ops.KerasOps` each operator's result gets a
-quantization point; converted with :class:`kws.tflite.ops.TfliteOps` the same calls write the
-operators and the same points give their scales. So what is trained is what is deployed.
+microcontroller runs in int8. Trained with :class:`kws.nn.points.KerasOps` each operator's result
+gets a quantization point; converted with :class:`kws.tflite.ops.TfliteOps` the same calls write
+the operators and the same points give their scales. So what is trained is what is deployed.
 """
 
 from typing import Any, Protocol
@@ -13,7 +13,7 @@ Value = Any
 
 
 class Ops(Protocol):
-    """Int8 operators. ``point`` names the quantization point of a result whose range is not fixed."""
+    """Int8 operators; ``point`` names the quantization point of a result of no fixed range."""
 
     def add(self, point: str, a: Value, b: Value) -> Value: ...
 
@@ -38,8 +38,8 @@ class Ops(Protocol):
 class GRUCell:
     """Gated recurrent unit (Cho et al. 2014) in the reset-after form of Keras.
 
-    ``z, r = sigmoid(x_zr + h_zr)``; ``n = tanh(x_n + r h_n)``; ``h' = z h + (1 - z) n``, where ``x``
-    and ``h`` are the input and the state after their matrix products.
+    ``z, r = sigmoid(x_zr + h_zr)``; ``n = tanh(x_n + r h_n)``; ``h' = z h + (1 - z) n``, where
+    ``x`` and ``h`` are the input and the state after their matrix products.
     """
 
     gates = (("zr", 2), ("n", 1))

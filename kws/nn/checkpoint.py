@@ -13,7 +13,10 @@ from kws.files import whole
 
 
 def save(
-    path: Path, model: keras.Model, optimizer: keras.optimizers.Optimizer, history: list[dict[str, Any]]
+    path: Path,
+    model: keras.Model,
+    optimizer: keras.optimizers.Optimizer,
+    history: list[dict[str, Any]],
 ) -> None:
     """Write all variables of model and optimizer, and the history so far."""
     arrays = {

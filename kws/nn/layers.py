@@ -25,8 +25,8 @@ class Recurrent(keras.layers.Layer):
     """A recurrent layer over (batch, frames, size), one direction.
 
     The weights are named, shaped and ordered as those of ``keras.layers.GRU(units)``: kernel
-    (size, 3 units), recurrent_kernel (units, 3 units), bias (2, 3 units). The products of all frames
-    with the kernel are one matrix product before the loop.
+    (size, 3 units), recurrent_kernel (units, 3 units), bias (2, 3 units). The products of all
+    frames with the kernel are one matrix product before the loop.
 
     Parameters
     ----------
@@ -45,10 +45,16 @@ class Recurrent(keras.layers.Layer):
         size, width = int(shape[-1]), self.width
         add = self.add_weight
         self.kernel = add("kernel", (size, width), initializer="glorot_uniform")
-        self.recurrent_kernel = add("recurrent_kernel", (self.units, width), initializer="orthogonal")
+        self.recurrent_kernel = add(
+            "recurrent_kernel", (self.units, width), initializer="orthogonal"
+        )
         self.bias = add("bias", (2, width), initializer=_remember)
         gates = [name for name, _ in self.cell.gates]
-        names = [*(f"x.{gate}" for gate in gates), *(f"h.{gate}" for gate in gates), *self.cell.points]
+        names = [
+            *(f"x.{gate}" for gate in gates),
+            *(f"h.{gate}" for gate in gates),
+            *self.cell.points,
+        ]
         self.points = Points(self, names, _LIMITS)
         self.kernel_point = WeightPoint(self, "kernel_range", (size, width), self.per_channel)
         self.recurrent_point = WeightPoint(
@@ -93,8 +99,8 @@ class Recurrent(keras.layers.Layer):
         """Split products into gates, each with its own quantization point."""
         sizes = [width * self.units for _, width in self.cell.gates]
         parts = tf.split(products, sizes, axis=-1)
-        names = [name for name, _ in self.cell.gates]
-        return {name: self.points(f"{prefix}.{name}", part) for name, part in zip(names, parts)}
+        named = zip(self.cell.gates, parts, strict=True)
+        return {name: self.points(f"{prefix}.{name}", part) for (name, _), part in named}
 
     def get_config(self) -> dict:
         own = {"units": self.units, "backward": self.backward, "per_channel": self.per_channel}

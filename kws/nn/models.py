@@ -41,7 +41,7 @@ class KeywordModel(keras.Model):
         self.per_channel = per_channel
         self.normalize = Normalize(**normalize)
         layer = Bidirectional if bidirectional else Recurrent
-        self.recurrent = [
+        self.recurrent: list[Any] = [
             layer(count, per_channel=per_channel, name=f"recurrent_{i}")
             for i, count in enumerate(units)
         ]
@@ -81,7 +81,7 @@ class KeywordModel(keras.Model):
 
     def all_points(self) -> list[Points]:
         """The measured quantization points of all layers."""
-        return [layer.points for layer in [*self.directions(), self.head]]
+        return [*(layer.points for layer in self.directions()), self.head.points]
 
     def directions(self) -> list[Recurrent]:
         """The one-directional layers, bottom up, forward before backward."""
@@ -90,7 +90,7 @@ class KeywordModel(keras.Model):
         return [part for layer in self.recurrent for part in (layer.forward, layer.backward)]
 
     def set_mode(self, mode: Mode) -> None:
-        """Run the quantization points in another way from now on (functions must be traced anew)."""
+        """Run the quantization points in another way; functions must be traced anew."""
         self.normalize.mode = mode
         for points in self.all_points():
             points.mode = mode
@@ -101,7 +101,8 @@ class KeywordModel(keras.Model):
             "bidirectional": self.bidirectional,
             "classes": self.classes,
             "normalize": {
-                key: self.normalize.get_config()[key] for key in ("mean", "deviation", "low", "high")
+                key: self.normalize.get_config()[key]
+                for key in ("mean", "deviation", "low", "high")
             },
             "per_channel": self.per_channel,
             "mode": self.normalize.mode,
@@ -117,7 +118,9 @@ class KeywordModel(keras.Model):
         self.build_for(len(self.normalize.mean))
 
 
-def build_model(config: ModelConfig, classes: int, stats, per_channel: bool, seed: int) -> KeywordModel:
+def build_model(
+    config: ModelConfig, classes: int, stats, per_channel: bool, seed: int
+) -> KeywordModel:
     """A model with fresh weights drawn from ``seed``."""
     keras.utils.set_random_seed(seed)
     normalize = {
@@ -144,7 +147,9 @@ def load_model(path: Path) -> KeywordModel:
         When it is missing or damaged.
     """
     if not path.is_file():
-        raise RunError(f"{path}: missing; the training has not finished: run it again with --resume")
+        raise RunError(
+            f"{path}: missing; the training has not finished: run it again with --resume"
+        )
     try:
         model = keras.models.load_model(path, compile=False)
     except Exception as error:  # Keras raises whatever the damage leads it to

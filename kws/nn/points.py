@@ -39,7 +39,9 @@ class Points:
     ):
         self.mode: Mode = "float"
         self._limits = limits or {}
-        self._ranges = {name: _activation.build((), name.replace(".", "_"), layer) for name in names}
+        self._ranges = {
+            name: _activation.build((), name.replace(".", "_"), layer) for name in names
+        }
         self._seen: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
         self._values: dict[str, tf.Tensor] = {}
 
@@ -53,7 +55,9 @@ class Points:
     def prepare(self) -> None:
         """Read the ranges once, before a loop over time."""
         self._values = {
-            name: {key: tf.stop_gradient(tf.convert_to_tensor(value)) for key, value in pair.items()}
+            name: {
+                key: tf.stop_gradient(tf.convert_to_tensor(value)) for key, value in pair.items()
+            }
             for name, pair in self._ranges.items()
         }
 
@@ -73,7 +77,7 @@ class Points:
         return tf.quantization.fake_quant_with_min_max_args(value, *low_high)
 
     def set_recorded(self) -> None:
-        """Make what ``record`` saw the ranges: the widest step's mean over batches, within limits."""
+        """Make what ``record`` saw the ranges: the widest of all calls, within limits."""
         for name, seen in self._seen.items():
             low = min(0.0, min(low for low, _ in seen))
             high = max(0.0, max(high for _, high in seen))
@@ -92,7 +96,9 @@ def _percentiles(value: tf.Tensor, percents: list[float]) -> list[tf.Tensor]:
 class WeightPoint:
     """The quantization point of a kernel: symmetric, its range the kernel's own at every step."""
 
-    def __init__(self, layer: keras.layers.Layer, name: str, shape: tuple[int, int], per_channel: bool):
+    def __init__(
+        self, layer: keras.layers.Layer, name: str, shape: tuple[int, int], per_channel: bool
+    ):
         self.per_channel = per_channel
         self._quantizer = quantizers.LastValueQuantizer(
             num_bits=8, per_axis=per_channel, symmetric=True, narrow_range=True

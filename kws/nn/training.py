@@ -76,13 +76,15 @@ def fit(
         When there are fewer clips than a batch.
     """
     if batches_per_epoch(recipe, len(training.labels)) == 0:
+        clips = len(training.labels) // recipe.augment.copies
         raise DataError(
-            f"{len(training.labels) // recipe.augment.copies} training clips are less than one batch "
-            f"of {recipe.train.batch_size}; set train.batch_size lower or bring more clips"
+            f"{clips} training clips are less than one batch of {recipe.train.batch_size}; "
+            "set train.batch_size lower or bring more clips"
         )
     optimizer = _optimizer(recipe, model)
     history = [Epoch(**line) for line in restore(run.checkpoint, model, optimizer)]
     done = len(history)
+    write_history(run.history, history)
     for phase in phases(recipe):
         last = phase.first_epoch + phase.epochs
         if phase.name == "qat" and done <= phase.first_epoch:
@@ -90,7 +92,9 @@ def fit(
             _reset(optimizer)
         model.set_mode("int8" if phase.name == "qat" else "float")
         if done < last:
-            history += _run_phase(model, optimizer, recipe, phase, done, training, validation, run, history)
+            history += _run_phase(
+                model, optimizer, recipe, phase, done, training, validation, run, history
+            )
             done = last
     if recipe.quantize.mode == "calibrate":
         calibrate(model, recipe, training)

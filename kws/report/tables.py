@@ -25,9 +25,10 @@ def print_verification(metadata: Metadata, found: Verification) -> None:
         )
     console.print(table)
     types = ", ".join(f"{count} {name}" for name, count in found.tensor_types.items())
+    arena = f"{found.arena_bytes:,} bytes in use, {found.arena_smallest_bytes:,} to start"
     facts = {
         "file": f"{found.file_bytes:,} bytes (float: {found.float_file_bytes:,})",
-        "TFLM arena": f"{found.arena_bytes:,} bytes",
+        "TFLM arena": arena,
         "multiply-accumulates": f"{found.macs_per_second / 1e6:.2f} million a second of audio",
         "tensors": types,
         "operators": " ".join(found.operators),

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from kws.data.passage import SpokenWord, said_at
@@ -61,10 +62,12 @@ def print_timeline(
         colour = "green" if said and heard else "red"
         table.add_row(
             f"{at:.2f} s",
-            f"[{colour}]{heard.keyword if heard else '(missed)'}[/]",
+            f"[{colour}]{escape(heard.keyword) if heard else '(missed)'}[/]",
             f"{heard.score:.2f}" if heard else "",
-            f"{said.word} {said.start_s:.2f}-{said.end_s:.2f} s" if said else "(false accept)",
-            said_at(list(words), said.start_s if said else at, within_s=1.0),
+            f"{escape(said.word)} {said.start_s:.2f}-{said.end_s:.2f} s"
+            if said
+            else "(false accept)",
+            escape(said_at(list(words), said.start_s if said else at, within_s=1.0)),
         )
     console.print(table)
     hits = sum(1 for line in lines if line.said and line.heard)
@@ -74,4 +77,3 @@ def print_timeline(
         f"{hits} of {hits + missed} keywords heard, {false} false accepts, in {seconds:.0f} s of "
         "synthesized speech: a sign of life, no measure of a detector"
     )
-

@@ -46,7 +46,7 @@ class Quant:
 
 
 class _AlignedBuffer(schema.BufferT):
-    """A buffer whose bytes start at a multiple of 16, as the schema asks and Python's writer forgets."""
+    """A buffer that starts at a multiple of 16, as the schema asks and its writer forgets."""
 
     def Pack(self, builder: flatbuffers.Builder) -> int:
         data = np.asarray(self.data, np.uint8).tobytes()
@@ -108,7 +108,7 @@ class Subgraph:
         options: Any = None,
         version: int = 1,
     ) -> list[int]:
-        """Add an operator, such as ``"FULLY_CONNECTED"``, with its options table; gives ``outputs``."""
+        """Add an operator, such as ``"FULLY_CONNECTED"``, with its options; gives ``outputs``."""
         entry = schema.OperatorT()
         entry.opcodeIndex = self.model.operator_code(operator, version)
         entry.inputs, entry.outputs = inputs, outputs

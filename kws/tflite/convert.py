@@ -43,8 +43,8 @@ def convert(
     """
     if form == "stream" and weights.bidirectional:
         raise ModelError(
-            f"recipe {recipe.name}: a bidirectional model reads the window's end first, it cannot be "
-            "a stream; use --form window"
+            f"recipe {recipe.name}: a bidirectional model reads the window's end first, it cannot "
+            "be a stream; use --form window"
         )
     int8 = recipe.quantize.mode != "none"
     facts = Metadata(

@@ -1,4 +1,4 @@
-"""From a run folder to a verified model file, with its figures and its report."""
+"""From a run folder to a verified model file and its figures."""
 
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -17,7 +17,7 @@ from kws.tflite.verify import Verification, verify
 def convert_run(
     run: RunFolder, recipe: Recipe, data: Path, form: Form, state: State, out: Path
 ) -> tuple[Metadata, Verification]:
-    """Convert a trained run, verify the file on validation clips, write file, figures and report.
+    """Convert a trained run, verify the file on validation clips, write files and figures.
 
     The float file is written beside the deployed one, with ``_float`` in its name.
 
@@ -53,5 +53,8 @@ def convert_run(
         "stored_bytes": weights.stored_bytes(),
         **asdict(verification),
     }
-    write_json(run.metrics, {**metrics, "verification": {**metrics.get("verification", {}), out.name: entry}})
+    write_json(
+        run.metrics,
+        {**metrics, "verification": {**metrics.get("verification", {}), out.name: entry}},
+    )
     return final.metadata, verification

@@ -1,4 +1,4 @@
-"""A trained model's forms as TFLite graphs: one step of a stream, or a rolled loop over a window."""
+"""A trained model as TFLite graphs: one step of a stream, or a rolled loop over a window."""
 
 from typing import Literal
 
@@ -26,7 +26,9 @@ def build_stream(weights: ModelWeights, state: State, int8: bool, name: str) -> 
     graph.table.inputs = [frame]
     layers = [layer[0] for layer in weights.layers]
     if state == "explicit":
-        before = [ops.value((1, layer.units), SIGNED, f"state_{i}") for i, layer in enumerate(layers)]
+        before = [
+            ops.value((1, layer.units), SIGNED, f"state_{i}") for i, layer in enumerate(layers)
+        ]
         graph.table.inputs += before
     else:
         handles, before = _read_variables(builder, ops, layers)
@@ -118,7 +120,7 @@ def _head(ops: TfliteOps, weights: ModelWeights, value: int) -> int:
 def _read_variables(
     builder: ModelBuilder, ops: TfliteOps, layers: list[Direction]
 ) -> tuple[list[int], list[int]]:
-    """Variables for the states: their handles and values; a subgraph called once sets them to zero."""
+    """Variables for the states, set to zero by a subgraph that is called once."""
     index, first = builder.subgraph("initialize")
     options = schema.CallOnceOptionsT()
     options.initSubgraphIndex = index
@@ -152,12 +154,19 @@ def _forward_loop(builder: ModelBuilder, ops: TfliteOps, weights: ModelWeights, 
 
 
 def _bidirectional_loop(
-    builder: ModelBuilder, ops: TfliteOps, weights: ModelWeights, depth: int, window: int, last: bool
+    builder: ModelBuilder,
+    ops: TfliteOps,
+    weights: ModelWeights,
+    depth: int,
+    window: int,
+    last: bool,
 ) -> tuple[list[int], int]:
     """Both directions of a layer; gives their last states and, unless ``last``, the outputs."""
     pair = weights.layers[depth]
     units = pair[0].units
-    loop = Loop(builder, ops, window, [units, units], backward=True, outputs=0 if last else 2 * units)
+    loop = Loop(
+        builder, ops, window, [units, units], backward=True, outputs=0 if last else 2 * units
+    )
     ahead = recurrent_step(
         loop.ops, weights, pair[0], depth, loop.frame(loop.count), loop.states[0]
     )
@@ -168,5 +177,3 @@ def _bidirectional_loop(
         loop.store(loop.count, 0, ahead)
         loop.store(loop.count_down, units, behind)
     return loop.finish([loop.next_count(), loop.next_count_down()], [ahead, behind])
-
-

@@ -1,7 +1,6 @@
 """One face over LiteRT and TFLM (TensorFlow Lite for Microcontrollers)."""
 
 import os
-import re
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -67,14 +66,14 @@ class Runner:
         graph = model.subgraphs[0]
         self.inputs = [_tensor_info(graph.tensors[i]) for i in graph.inputs]
         self.outputs = [_tensor_info(graph.tensors[i]) for i in graph.outputs]
-        self._invoker = _open_engine(data, engine, where)
+        self.invoker = _open_engine(data, engine, where)
         self.reset()
 
     def reset(self) -> None:
         """Forget all that was heard."""
         self.state = [info.quantize(np.zeros(info.shape)) for info in self.inputs[1:]]
         if self.metadata.state == "internal":
-            self._invoker.reset()
+            self.invoker.reset()
 
     def step(self, frames: np.ndarray) -> np.ndarray:
         """One call: (frames_per_step, size) features -> (labels,) posteriors, keeping the state."""
@@ -83,7 +82,7 @@ class Runner:
 
     def step_stored(self, frames: np.ndarray) -> np.ndarray:
         """One call on stored values, shaped like the first input; gives stored posteriors."""
-        posteriors, *self.state = self._invoker.invoke([frames, *self.state])
+        posteriors, *self.state = self.invoker.invoke([frames, *self.state])
         return posteriors
 
     def classify(self, features: np.ndarray) -> np.ndarray:
@@ -93,7 +92,9 @@ class Runner:
         ``clip_frames`` frames.
         """
         if features.shape != (self.metadata.clip_frames, self.metadata.features.size):
-            raise ValueError(f"{features.shape} is not a clip of {self.metadata.clip_frames} frames")
+            raise ValueError(
+                f"{features.shape} is not a clip of {self.metadata.clip_frames} frames"
+            )
         self.reset()
         stored = self.inputs[0].quantize(features)
         for call in stored.reshape(-1, *self.inputs[0].shape):
@@ -112,19 +113,9 @@ def open_model(path: Path, engine: Engine = "litert") -> Runner:
     return Runner(read_bytes(path), engine, str(path))
 
 
-def arena_bytes(data: bytes) -> int:
-    """Bytes of the tensor arena, as TFLM's recording allocator reports them after one call."""
-    runner = Runner(data, "tflm", "model")
-    runner.step_stored(np.zeros(runner.inputs[0].shape, runner.inputs[0].dtype))
-    assert isinstance(runner._invoker, _Tflm)
-    report = _captured_stderr(runner._invoker.print_allocations)
-    found = re.search(r"Arena allocation total\s+(\d+) bytes", report)
-    if not found:
-        raise ModelError("TFLM's allocation report has no total; is its version the pinned one?")
-    return int(found.group(1))
+class LiteRT:
+    """The engine of phones and desks."""
 
-
-class _LiteRT:
     def __init__(self, data: bytes):
         from ai_edge_litert.interpreter import Interpreter
 
@@ -133,10 +124,13 @@ class _LiteRT:
 
     def reset(self) -> None:
         # A new interpreter: LiteRT's reset_all_variables leaves resource variables as they are.
-        self._interpreter = self._open()
-        self._interpreter.allocate_tensors()
+        captured_stderr(self._start)  # it announces its delegate there
         self._inputs = [detail["index"] for detail in self._interpreter.get_input_details()]
         self._outputs = [detail["index"] for detail in self._interpreter.get_output_details()]
+
+    def _start(self) -> None:
+        self._interpreter = self._open()
+        self._interpreter.allocate_tensors()
 
     def invoke(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
         for index, value in zip(self._inputs, inputs, strict=True):
@@ -145,7 +139,9 @@ class _LiteRT:
         return [self._interpreter.get_tensor(index) for index in self._outputs]
 
 
-class _Tflm:
+class Tflm:
+    """The engine of microcontrollers."""
+
     def __init__(self, data: bytes, outputs: int):
         from tflite_micro import runtime
 
@@ -166,8 +162,8 @@ class _Tflm:
 def _open_engine(data: bytes, engine: Engine, where: str) -> Invoker:
     try:
         if engine == "litert":
-            return _LiteRT(data)
-        return _Tflm(data, len(parse(data, where).subgraphs[0].outputs))
+            return LiteRT(data)
+        return Tflm(data, len(parse(data, where).subgraphs[0].outputs))
     except ImportError as error:
         raise ModelError(
             f"the {engine} engine is not installed ({error.name}); TFLM's wheels are for Linux on "
@@ -189,7 +185,7 @@ def _tensor_info(tensor: schema.TensorT) -> TensorInfo:
     )
 
 
-def _captured_stderr(call: Callable[[], None]) -> str:
+def captured_stderr(call: Callable[[], None]) -> str:
     """What ``call`` writes to the process's standard error, from C++ too."""
     with tempfile.TemporaryFile() as catcher:
         kept = os.dup(2)

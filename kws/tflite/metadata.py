@@ -22,7 +22,7 @@ class Metadata(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    version: Literal[1] = VERSION
+    version: Literal[1] = 1
     recipe: str
     labels: tuple[str, ...]
     """In the order of the posteriors; keywords, then ``unknown`` and ``silence``."""

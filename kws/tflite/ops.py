@@ -10,7 +10,12 @@ SIGMOID = Quant(1 / 256, -128)
 """What int8 LOGISTIC and SOFTMAX give."""
 SIGNED = Quant(1 / 128, 0)
 """What int8 TANH gives, and the scale of every state."""
-_VERSIONS = {"FULLY_CONNECTED": (1, 4), "RESHAPE": (1, 1), "DYNAMIC_UPDATE_SLICE": (1, 1), "FILL": (1, 2)}
+_VERSIONS = {
+    "FULLY_CONNECTED": (1, 4),
+    "RESHAPE": (1, 1),
+    "DYNAMIC_UPDATE_SLICE": (1, 1),
+    "FILL": (1, 2),
+}
 """Of an operator for float32 and int8; (1, 2) where not given."""
 
 
@@ -24,7 +29,9 @@ class TfliteOps:
     ranges : by quantization point, lowest and highest value (int8 alone).
     """
 
-    def __init__(self, graph: Subgraph, int8: bool, ranges: dict[str, tuple[float, float]] | None = None):
+    def __init__(
+        self, graph: Subgraph, int8: bool, ranges: dict[str, tuple[float, float]] | None = None
+    ):
         self.graph, self.int8, self.ranges = graph, int8, ranges or {}
         self.dtype = np.int8 if int8 else np.float32
 
@@ -67,7 +74,9 @@ class TfliteOps:
         else:
             weights = self.graph.constant(kernel.T.astype(np.float32).copy())
             biases = self.graph.constant(bias.astype(np.float32))
-        return self.emit("FULLY_CONNECTED", [value, weights, biases], output, schema.FullyConnectedOptionsT())
+        return self.emit(
+            "FULLY_CONNECTED", [value, weights, biases], output, schema.FullyConnectedOptionsT()
+        )
 
     def add(self, point: str, a: int, b: int) -> int:
         return self._sum(a, b, self.quant(point))
@@ -79,7 +88,9 @@ class TfliteOps:
         return self.emit("ADD", [a, b], self.value(self.shape(a), quant), schema.AddOptionsT())
 
     def mul(self, point: str, a: int, b: int) -> int:
-        return self.emit("MUL", [a, b], self.value(self.shape(a), self.quant(point)), schema.MulOptionsT())
+        return self.emit(
+            "MUL", [a, b], self.value(self.shape(a), self.quant(point)), schema.MulOptionsT()
+        )
 
     def sigmoid(self, a: int) -> int:
         return self.emit("LOGISTIC", [a], self.value(self.shape(a), SIGMOID))

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from kws.progress import progress
-from kws.tflite.interpreter import Engine, Runner, arena_bytes
+from kws.tflite.arena import arena_bytes, smallest_arena
+from kws.tflite.interpreter import Engine, Runner
 from kws.tflite.metadata import Metadata, parse
 from kws.tflite.operators import operators, require_tflm, tensor_types
 
@@ -51,6 +52,9 @@ class Verification:
     file_bytes: int
     float_file_bytes: int
     arena_bytes: int
+    """In use after a call, as TFLM reports it"""
+    arena_smallest_bytes: int
+    """Needed to start: planning takes memory that is free again afterwards"""
     macs_per_second: int
     operators: tuple[str, ...]
     tensor_types: dict[str, int]
@@ -66,6 +70,7 @@ class Verification:
             "float_validation_accuracy": round(self.rows[0].accuracy, 5),
             "agreement_with_float": round(deployed.agreement_with_float, 5),
             "arena_bytes": self.arena_bytes,
+            "arena_smallest_bytes": self.arena_smallest_bytes,
         }
 
 
@@ -95,7 +100,10 @@ def verify(
     features = features.astype(np.float32)
     found: dict[str, np.ndarray] = {"float Keras": keras_posteriors}
     kind = metadata.precision
-    plan: list[tuple[str, bytes, Engine]] = [(f"{kind} LiteRT", data, "litert"), (f"{kind} TFLM", data, "tflm")]
+    plan: list[tuple[str, bytes, Engine]] = [
+        (f"{kind} LiteRT", data, "litert"),
+        (f"{kind} TFLM", data, "tflm"),
+    ]
     if kind == "int8":
         plan.insert(0, ("float TFLite", float_data, "litert"))
     with progress("verifying", len(plan) * len(features), "clips") as advance:
@@ -106,6 +114,7 @@ def verify(
                 posteriors.append(runner.classify(clip))
                 advance()
             found[name] = np.stack(posteriors)
+    used_bytes = arena_bytes(data)
     rows = [_row(name, found, labels, plan[-2][0]) for name in found]
     return Verification(
         clips=len(labels),
@@ -113,7 +122,8 @@ def verify(
         drift=measure_drift(float_data, data, features) if metadata.form == "stream" else None,
         file_bytes=len(data),
         float_file_bytes=len(float_data),
-        arena_bytes=arena_bytes(data),
+        arena_bytes=used_bytes,
+        arena_smallest_bytes=smallest_arena(data, used_bytes),
         macs_per_second=metadata.macs_per_second,
         operators=operators(model),
         tensor_types=tensor_types(model),
@@ -141,7 +151,9 @@ def _row(name: str, found: dict[str, np.ndarray], labels: np.ndarray, litert: st
     )
 
 
-def measure_drift(float_data: bytes, data: bytes, features: np.ndarray, minutes: int = DRIFT_MINUTES) -> Drift:
+def measure_drift(
+    float_data: bytes, data: bytes, features: np.ndarray, minutes: int = DRIFT_MINUTES
+) -> Drift:
     """Feed both streams the clips joined without end, state never reset, and compare by the minute.
 
     The deployed file runs in TFLM, the float one in LiteRT. A quantized state that drifted would be

@@ -55,7 +55,9 @@ class ModelWeights:
 
     def macs_per_frame(self) -> int:
         """Multiply-accumulates of the recurrent layers, for a frame."""
-        return sum(part.kernel.size + part.recurrent_kernel.size for layer in self.layers for part in layer)
+        return sum(
+            part.kernel.size + part.recurrent_kernel.size for layer in self.layers for part in layer
+        )
 
     def count(self) -> int:
         """Number of weights and biases."""

@@ -1,0 +1,200 @@
+"""Live sound from a microphone, by PortAudio (the ``sounddevice`` package)."""
+
+import queue
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import soxr
+
+from kws.errors import AudioError
+
+BLOCK_MS = 20.0
+"""Length of the blocks that PortAudio hands over."""
+BACKLOG_S = 5.0
+"""Sound that waits for a slow listener; what comes after it is dropped and counted."""
+PATIENCE_S = 5.0
+"""A microphone that gives no sound for so long is taken to be gone."""
+
+_INVALID_RATE, _UNAVAILABLE = -9997, -9985  # portaudio.h: paInvalidSampleRate, paDeviceUnavailable
+
+
+@dataclass(frozen=True)
+class Device:
+    """An input device, as PortAudio numbers it."""
+
+    number: int
+    name: str
+    channels: int
+    sample_rate_hz: float
+    is_default: bool
+
+
+class Microphone:
+    """An open microphone: an iterator over mono blocks without end.
+
+    >>> with Microphone(16000) as microphone:
+    ...     for block in microphone: ...       # float32 (samples,), -1..1
+
+    It is opened at the wanted rate, or at its own where it cannot do that; its blocks are then
+    resampled as one stream (soxr), without a seam. Blocks that came too fast are counted in
+    :attr:`dropped`.
+
+    Parameters
+    ----------
+    sample_rate_hz : rate of the blocks.
+    device : number of the device; the system's default where none is given.
+
+    Raises
+    ------
+    AudioError
+        When PortAudio or the device is missing, busy or refuses; while listening, when it falls
+        silent altogether for ``PATIENCE_S`` (unplugged).
+    """
+
+    def __init__(self, sample_rate_hz: int, device: int | None = None):
+        self.sample_rate_hz, self.dropped = sample_rate_hz, 0
+        sound = _portaudio()
+        found = _input_device(sound, device)
+        self.name = str(found["name"])
+        self._blocks: queue.Queue[np.ndarray] = queue.Queue(round(BACKLOG_S * 1000 / BLOCK_MS))
+        self._resampler: soxr.ResampleStream | None = None
+        try:
+            self._stream, self.device_rate_hz = self._open(sound, found)
+        except (sound.PortAudioError, ValueError) as error:
+            raise AudioError(_why_not_open(found, error)) from error
+        if self.device_rate_hz != sample_rate_hz:
+            self._resampler = soxr.ResampleStream(self.device_rate_hz, sample_rate_hz, 1)
+
+    def _open(self, sound: Any, device: Any) -> tuple[Any, int]:
+        rate = self.sample_rate_hz
+        try:
+            return self._stream_at(sound, device, rate), rate
+        except sound.PortAudioError as error:
+            if _code(error) != _INVALID_RATE:
+                raise
+        rate = round(device["default_samplerate"])
+        return self._stream_at(sound, device, rate), rate
+
+    def _stream_at(self, sound: Any, device: Any, rate: int) -> Any:
+        return sound.InputStream(
+            device=device["index"],
+            samplerate=rate,
+            blocksize=round(rate * BLOCK_MS / 1000),
+            channels=1,
+            dtype="float32",
+            callback=self._take,
+        )
+
+    def _take(self, block: np.ndarray, _frames: int, _time: Any, status: Any) -> None:
+        """Called by PortAudio's own thread; the block's memory is its own again afterwards."""
+        if status.input_overflow:
+            self.dropped += 1
+        try:
+            self._blocks.put_nowait(block[:, 0].copy())
+        except queue.Full:
+            self.dropped += 1
+
+    def __enter__(self) -> "Microphone":
+        try:
+            self._stream.start()
+        except _portaudio().PortAudioError as error:
+            self._stream.close()
+            raise AudioError(f"microphone {self.name!r}: does not start ({error})") from error
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stream.close()  # stops it first, and reports no errors
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        while True:
+            try:
+                block = self._blocks.get(timeout=PATIENCE_S)
+            except queue.Empty:
+                raise AudioError(
+                    f"microphone {self.name!r}: no sound for {PATIENCE_S:.0f} s; "
+                    "see that it is still plugged in, and start again"
+                ) from None
+            if self._resampler is not None:
+                block = self._resampler.resample_chunk(block)
+            if len(block):
+                yield block
+
+
+def input_devices() -> list[Device]:
+    """All devices that can record.
+
+    Raises
+    ------
+    AudioError
+        When the PortAudio library is missing.
+    """
+    sound = _portaudio()
+    try:
+        default = sound.query_devices(kind="input")["index"]
+    except (sound.PortAudioError, ValueError):
+        default = None
+    return [
+        Device(
+            number=device["index"],
+            name=str(device["name"]),
+            channels=device["max_input_channels"],
+            sample_rate_hz=device["default_samplerate"],
+            is_default=device["index"] == default,
+        )
+        for device in sound.query_devices()
+        if device["max_input_channels"] > 0
+    ]
+
+
+def _portaudio() -> Any:
+    """The ``sounddevice`` module, imported when first needed: it starts PortAudio."""
+    try:
+        import sounddevice
+    except OSError as error:
+        raise AudioError(
+            f"the microphone needs the PortAudio library, which is missing ({error}); install it: "
+            "apt-get install libportaudio2"
+        ) from error
+    except ImportError as error:
+        raise AudioError(
+            "the microphone needs the Python package sounddevice; install it: "
+            "pip install -r requirements.txt"
+        ) from error
+    return sounddevice
+
+
+def _input_device(sound: Any, number: int | None) -> Any:
+    """PortAudio's facts of a device that can record."""
+    try:
+        return sound.query_devices(number, "input")
+    except (sound.PortAudioError, ValueError) as error:
+        known = input_devices()
+        if not known:
+            raise AudioError(
+                "no microphone found: PortAudio knows of no device that records; "
+                "plug one in, or read a file (--wav)"
+            ) from error
+        names = ", ".join(f"{device.number} ({device.name})" for device in known)
+        if number is None:
+            raise AudioError(f"no default microphone; choose one with --device: {names}") from error
+        raise AudioError(f"device {number} is none that records; there are: {names}") from error
+
+
+def _why_not_open(device: Any, error: Exception) -> str:
+    what = f"microphone {device['name']!r} (device {device['index']})"
+    if _code(error) == _UNAVAILABLE:
+        return f"{what}: busy; another program holds it, or it may not be used: end that program"
+    return f"{what}: cannot be opened ({error}); try another with --device"
+
+
+def _code(error: Exception) -> int | None:
+    """PortAudio's error code."""
+    return error.args[1] if len(error.args) > 1 else None

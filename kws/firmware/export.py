@@ -1,0 +1,211 @@
+"""A model file to a C package: the model as an array, and every constant that a device needs.
+
+Constants are written so that a C compiler gets the very values that Python has.
+"""
+
+import re
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from kws.errors import ModelError, StorageError
+from kws.files import whole
+from kws.recipe import SILENCE, UNKNOWN
+from kws.spotting.decoder import refractory_steps, smoothing_steps
+from kws.spotting.spotter import calls_per_second, frames_between_calls
+from kws.tflite.arena import arena_bytes, arena_with_margin, smallest_arena
+from kws.tflite.interpreter import Runner, TensorInfo, open_model
+from kws.tflite.metadata import parse
+from kws.tflite.operators import operators, require_tflm
+
+FILES = ("kws_model.h", "kws_model.c", "README.md")
+MARK = "Written by tools/export_firmware.py"
+"""Stands in the first line of every file of a package; files without it are left alone."""
+_RESOLVER_NAMES = {
+    "BATCH_MATMUL": "BatchMatMul",
+    "CUMSUM": "CumSum",
+    "PADV2": "PadV2",
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": "UnidirectionalSequenceLSTM",
+}
+
+
+def export(model_path: Path, out_dir: Path) -> list[Path]:
+    """Write the package of a model file: all of its files, or none.
+
+    Parameters
+    ----------
+    model_path : an int8 model file.
+    out_dir : new, empty, or holding an earlier package, which is replaced.
+
+    Returns
+    -------
+    The files written.
+
+    Raises
+    ------
+    ModelError
+        When the model cannot be read, is not int8, uses an operator that TFLM has not, or has
+        labels that make no C identifiers.
+    StorageError
+        When the folder holds something else, or cannot be written.
+    """
+    facts = package_facts(model_path)
+    _require_ours(out_dir)
+    templates = Environment(
+        loader=PackageLoader("kws.firmware"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+    texts = {name: templates.get_template(f"{name}.j2").render(facts) for name in FILES}
+    paths = [out_dir / name for name in FILES]
+    with ExitStack() as all_written:  # renamed into place together, when the last one is written
+        for path in paths:
+            all_written.enter_context(whole(path)).write_text(texts[path.name], encoding="utf-8")
+    return paths
+
+
+def package_facts(model_path: Path) -> dict[str, Any]:
+    """What the templates are filled with, as C source text where it is not a whole number."""
+    runner = open_model(model_path)
+    facts, where = runner.metadata, str(model_path)
+    if facts.precision != "int8":
+        raise ModelError(
+            f"{where}: a {facts.precision} model; firmware takes int8: "
+            "convert a run with quantize.mode qat or calibrate"
+        )
+    model = parse(runner.data, where)
+    require_tflm(model, where)
+    used_bytes, rate = arena_bytes(runner.data), calls_per_second(facts)
+    smallest = smallest_arena(runner.data, used_bytes)
+    used = operators(model)
+    config = facts.features
+    return {
+        "mark": MARK,
+        "facts": facts,
+        "recipe": c_string(facts.recipe),
+        "labels": [
+            {"name": name, "identifier": identifier, "text": c_string(name)}
+            for name, identifier in zip(
+                facts.labels, label_identifiers(facts.labels, where), strict=True
+            )
+        ],
+        "keywords": sum(name not in (UNKNOWN, SILENCE) for name in facts.labels),
+        "model_bytes": len(runner.data),
+        "model_rows": hex_rows(runner.data),
+        "input": _tensor(runner.inputs[0]),
+        "output": _tensor(runner.outputs[0]),
+        "states": [_tensor(info) for info in _states(runner)],
+        "low_hz": c_float(config.low_hz),
+        "high_hz": c_float(config.high_hz),
+        "log_floor": c_float(config.log_floor),
+        "step_frames": frames_between_calls(facts),
+        "threshold": c_float(facts.decoder.threshold),
+        "smoothing_steps": smoothing_steps(facts.decoder, rate),
+        "refractory_steps": refractory_steps(facts.decoder, rate),
+        "operators": [{"name": name, "add": f"Add{resolver_name(name)}"} for name in used],
+        "variables": _variables(model) if "VAR_HANDLE" in used else 0,
+        "arena_used_bytes": used_bytes,
+        "arena_smallest_bytes": smallest,
+        "arena_bytes": arena_with_margin(smallest),
+    }
+
+
+def label_identifiers(labels: tuple[str, ...], where: str) -> list[str]:
+    """The C names of the labels, such as ``KWS_LABEL_YES``.
+
+    Raises
+    ------
+    ModelError
+        When a label has other characters than a C name may have, or two have the same name.
+    """
+    names: dict[str, str] = {}
+    for label in labels:
+        if not re.fullmatch(r"[A-Za-z0-9_]+", label):
+            raise ModelError(
+                f"{where}: label {label!r} makes no C identifier; expected ASCII letters, digits "
+                "and _ alone: rename the keyword in the recipe and its data folder, and train again"
+            )
+        name = f"KWS_LABEL_{label.upper()}"
+        if name in names:
+            raise ModelError(
+                f"{where}: labels {names[name]!r} and {label!r} are both {name} in C; rename one "
+                "in the recipe and its data folder, and train again"
+            )
+        names[name] = label
+    return list(names)
+
+
+def resolver_name(operator: str) -> str:
+    """An operator as TFLM's MicroMutableOpResolver names it, such as ``FullyConnected``."""
+    parts = operator.split("_")
+    given = "".join(part if part[0].isdigit() else part.capitalize() for part in parts)
+    return _RESOLVER_NAMES.get(operator, given)
+
+
+def c_float(value: float) -> str:
+    """The C literal of ``value`` as float32, exact (nine digits tell all float32 values apart)."""
+    text = f"{np.float32(value):.9g}"
+    return (text if re.search(r"[.e]", text) else text + ".0") + "f"
+
+
+def c_string(text: str) -> str:
+    """The C literal of a text in UTF-8; what is not plain ASCII is escaped in octal."""
+    plain = (chr(b) if 32 <= b < 127 and b not in b'"\\?' else f"\\{b:03o}" for b in text.encode())
+    return f'"{"".join(plain)}"'
+
+
+def hex_rows(data: bytes) -> list[str]:
+    """The bytes as rows of C source, twelve a row."""
+    rows = (data[start : start + 12] for start in range(0, len(data), 12))
+    return [" ".join(f"0x{byte:02x}," for byte in row) for row in rows]
+
+
+def _tensor(info: TensorInfo) -> dict[str, Any]:
+    scale, size = c_float(info.scale), int(np.prod(info.shape))
+    return {"name": info.name, "bytes": size, "scale": scale, "zero_point": info.zero_point}
+
+
+def _states(runner: Runner) -> list[TensorInfo]:
+    """The state tensors, which a device copies from output to input as they are."""
+    before, after = runner.inputs[1:], runner.outputs[1:]
+    same = [(info.shape, info.scale, info.zero_point) for info in before]
+    if same != [(info.shape, info.scale, info.zero_point) for info in after]:
+        raise ModelError(
+            f"{runner.where}: its states come out on another scale than they go in; "
+            "convert the model again"
+        )
+    return before
+
+
+def _variables(model: Any) -> int:
+    """Number of resource variables: a handle may be made several times by its name."""
+    handles = {
+        (op.builtinOptions.container, op.builtinOptions.sharedName)
+        for graph in model.subgraphs
+        for op in graph.operators
+        if hasattr(op.builtinOptions, "sharedName")
+    }
+    return len(handles)
+
+
+def _require_ours(folder: Path) -> None:
+    """Refuse a folder that holds anything but an earlier package."""
+    if folder.exists() and not folder.is_dir():
+        raise StorageError(f"{folder}: a file, expected a folder for the package")
+    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+        if path.name not in FILES or not path.is_file() or MARK.encode() not in _first_line(path):
+            raise StorageError(
+                f"{folder}: holds something else ({path.name}); "
+                "expected a new or empty folder, or an earlier package: give another --out"
+            )
+
+
+def _first_line(path: Path) -> bytes:
+    with open(path, "rb") as file:
+        return file.readline(200)

@@ -1,0 +1,183 @@
+"""Pictures for the report: SVG to stand inside an HTML page, in the page's colours and font.
+
+Colours are drawn as stand-ins and then replaced by the CSS variables of ``templates/report.css``,
+so that a plot follows the page into dark mode and onto paper. Text stays text.
+"""
+
+import io
+import re
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import groupby
+
+import matplotlib.style
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+INK, SOFT, LINE, CURVE, RIGHT, WRONG, SHADE = (f"#a0b0c{digit}" for digit in range(1, 8))
+_VARIABLES = {
+    INK: "var(--ink)",
+    SOFT: "var(--soft)",
+    LINE: "var(--line)",
+    CURVE: "var(--curve)",
+    RIGHT: "var(--right)",
+    WRONG: "var(--wrong)",
+    SHADE: "var(--shade)",
+}
+_STYLE = {
+    "svg.fonttype": "none",
+    "text.parse_math": False,  # a label may hold a dollar sign
+    "font.size": 9,
+    "text.color": INK,
+    "axes.labelcolor": SOFT,
+    "axes.edgecolor": LINE,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 9,
+    "axes.titlelocation": "left",
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": LINE,
+    "xtick.color": LINE,
+    "ytick.color": LINE,
+    "xtick.labelcolor": SOFT,
+    "ytick.labelcolor": SOFT,
+}
+_NO_METADATA = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+
+
+@dataclass(frozen=True)
+class Curves:
+    """The columns of ``history.csv``, one value an epoch; accuracies are 0..1."""
+
+    phases: tuple[str, ...]
+    loss: tuple[float, ...]
+    validation_accuracy: tuple[float, ...]
+
+
+def learning_curves(curves: Curves) -> str:
+    """Loss and validation accuracy by epoch, counted from 1; the ``qat`` phase is shaded."""
+
+    def draw(figure: Figure) -> None:
+        upper, lower = figure.subplots(2, sharex=True)
+        epochs = np.arange(1, len(curves.phases) + 1)
+        marker = "." if len(epochs) <= 60 else ""
+        upper.plot(epochs, curves.loss, color=CURVE, marker=marker)
+        lower.plot(epochs, curves.validation_accuracy, color=CURVE, marker=marker)
+        upper.set_ylabel("training loss")
+        lower.set_ylabel("validation accuracy")
+        lower.set_xlabel("epoch")
+        lower.yaxis.set_major_formatter(PercentFormatter(1.0))
+        lower.xaxis.set_major_locator(MaxNLocator(integer=True))
+        lower.set_xlim(0.5, len(epochs) + 0.5)
+        _shade_qat(curves.phases, upper, lower)
+
+    return _svg("learning curves", (7.2, 4.4), draw)
+
+
+def size_bars(sizes: Mapping[str, Mapping[str, int]]) -> str:
+    """Bars of bytes, a group for each file: ``{"model.tflite": {"model file": 30_000}}``."""
+
+    def draw(figure: Figure) -> None:
+        groups = figure.subplots(len(sizes), sharex=True, squeeze=False)[:, 0]
+        largest = max(max(bars.values()) for bars in sizes.values())
+        for axes, (file, bars) in zip(groups, sizes.items(), strict=True):
+            drawn = axes.barh(list(bars), list(bars.values()), 0.62, color=RIGHT)
+            axes.bar_label(drawn, [f"{count:,}" for count in bars.values()], padding=4)
+            axes.set_title(file)
+            axes.invert_yaxis()
+            axes.set_xlim(0, 1.15 * max(largest, 1))
+            _bare(axes)
+            axes.tick_params(labelbottom=False)
+
+    rows = sum(len(bars) + 1.4 for bars in sizes.values())
+    return _svg("sizes", (7.2, 0.25 * rows), draw)
+
+
+def confusion(name: str, counts: np.ndarray, labels: tuple[str, ...]) -> str:
+    """Clips by true label (rows) and given label (columns), with the counts in the cells.
+
+    A cell is the stronger the larger its share of the row: opacity is the share's square root, so
+    that rare mistakes are seen. ``counts`` is int (labels, labels); ``name`` keeps the plots of one
+    page apart.
+    """
+    size = len(labels)
+    totals = np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    strengths = np.sqrt(counts / totals)
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        for (row, column), count in np.ndenumerate(counts):
+            if count:
+                colour, strength = RIGHT if row == column else WRONG, float(strengths[row, column])
+                corner = (column - 0.5, row - 0.5)
+                axes.add_patch(Rectangle(corner, 1, 1, facecolor=colour, alpha=strength, lw=0))
+                axes.text(column, row, str(count), ha="center", va="center_baseline")
+        axes.set_xlim(-0.5, size - 0.5)
+        axes.set_ylim(size - 0.5, -0.5)
+        long = max(map(len, labels)) > 5
+        axes.set_xticks(range(size), labels, rotation=90 if long else 0)
+        axes.set_yticks(range(size), labels)
+        axes.tick_params(labelcolor=INK)
+        axes.xaxis.tick_top()
+        axes.xaxis.set_label_position("top")
+        axes.set_xlabel("taken for")
+        axes.set_ylabel("was")
+        _bare(axes)
+        for edge in np.arange(size + 1) - 0.5:
+            axes.axhline(edge, color=LINE, lw=0.6)
+            axes.axvline(edge, color=LINE, lw=0.6)
+
+    side = size * min(0.6, max(0.42, 4.5 / size))
+    margin = 0.5 + 0.085 * max(map(len, labels))
+    return _svg(f"confusion of {name}", (side + margin, side + margin), draw)
+
+
+def _shade_qat(phases: tuple[str, ...], *all_axes: Axes) -> None:
+    start = 1
+    for phase, epochs in groupby(phases):
+        end = start + len(list(epochs))
+        if phase == "qat":
+            for axes in all_axes:
+                axes.axvspan(start - 0.5, end - 0.5, facecolor=SHADE, edgecolor="none", zorder=0)
+            middle = (start + end - 1) / 2
+            transform = all_axes[0].get_xaxis_transform()
+            all_axes[0].text(middle, 0.97, "qat", transform=transform, ha="center", va="top")
+        start = end
+
+
+def _bare(axes: Axes) -> None:
+    axes.grid(False)
+    axes.tick_params(length=0)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+
+
+def _svg(name: str, inches: tuple[float, float], draw: Callable[[Figure], None]) -> str:
+    """Draw a figure and give its SVG element; ``name`` keeps its ids apart from other figures'."""
+    written = io.StringIO()
+    style = _STYLE | {"svg.hashsalt": name}
+    with matplotlib.style.context(["default", style]), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # the browser has its own fonts
+        figure = Figure(figsize=inches, layout="constrained")
+        FigureCanvasSVG(figure)
+        draw(figure)
+        figure.savefig(written, format="svg", transparent=True, metadata=_NO_METADATA)
+    text = written.getvalue()
+    text = text[text.index("<svg") :]
+    for pattern, by in (
+        (r' xmlns(:xlink)?="[^"]*"| version="1.1"', ""),  # as HTML has it
+        (r"\s*<defs>\s*<style.*?</style>\s*</defs>", ""),
+        (r' id="[^"]*_\d+"', ""),  # names of parts, the same in every figure
+        (r"xlink:href=", "href="),
+        (r"font-family: [^;]*; ", ""),
+    ):
+        text = re.sub(pattern, by, text, flags=re.DOTALL)
+    for colour, variable in _VARIABLES.items():
+        text = text.replace(colour, variable)
+    return text

@@ -1,0 +1,102 @@
+"""The decoder on sequences worked out by hand."""
+
+import numpy as np
+import pytest
+
+from kws.recipe import DecoderConfig
+from kws.spotting.decoder import Decoder, Detection, refractory_steps, smoothing_steps
+
+LABELS = ("yes", "no", "unknown", "silence")
+YES, NO, UNKNOWN, NOTHING = np.eye(4, dtype=np.float32)
+
+
+def decode(sequence, per_second=10, **settings) -> list[Detection]:
+    decoder = Decoder(LABELS, DecoderConfig(**settings), per_second)
+    pushed = (decoder.push(vector, (i + 1) / per_second) for i, vector in enumerate(sequence))
+    return [detection for detection in pushed if detection]
+
+
+def test_average_reaches_the_threshold_after_enough_posteriors():
+    found = decode([NOTHING, YES, YES, YES, YES], smoothing_ms=400, threshold=0.75)
+    assert found == [Detection("yes", 0.4, 0.75)]
+
+
+def test_a_short_flicker_is_averaged_away():
+    sequence = [NOTHING, YES, YES, NOTHING, NO, YES, NOTHING] * 3
+    assert decode(sequence, smoothing_ms=400, threshold=0.75) == []
+
+
+def test_scores_are_averages_over_the_smoothing_length():
+    decoder = Decoder(LABELS, DecoderConfig(smoothing_ms=200, threshold=0.99), 10)
+    decoder.push(np.array([0.5, 0.25, 0.25, 0], np.float32), 0.1)
+    np.testing.assert_allclose(decoder.scores, [0.25, 0.125, 0.125, 0])
+    decoder.push(np.array([1, 0, 0, 0], np.float32), 0.2)
+    np.testing.assert_allclose(decoder.scores, [0.75, 0.125, 0.125, 0])
+    decoder.push(np.array([0, 1, 0, 0], np.float32), 0.3)
+    np.testing.assert_allclose(decoder.scores, [0.5, 0.5, 0, 0])
+
+
+def test_first_posteriors_cannot_fire_alone():
+    assert decode([YES], smoothing_ms=200) == []
+    assert [d.time_s for d in decode([YES, YES], smoothing_ms=200)] == [0.2]
+
+
+def test_nothing_is_reported_during_the_refractory_time_not_even_another_keyword():
+    settings = {"smoothing_ms": 100, "threshold": 0.5, "refractory_ms": 300}
+    found = decode([YES, NO, NO, NO, NOTHING, NOTHING, YES], **settings)
+    assert [(d.keyword, d.time_s) for d in found] == [("yes", 0.1), ("no", 0.4), ("yes", 0.7)]
+
+
+def test_a_keyword_held_beyond_the_refractory_time_is_reported_again():
+    found = decode([YES] * 7, smoothing_ms=100, threshold=0.5, refractory_ms=250)
+    assert [d.time_s for d in found] == [0.1, 0.4, 0.7]
+
+
+@pytest.mark.parametrize("refractory_ms", [0, 100])
+def test_without_refractory_time_every_posterior_may_detect(refractory_ms):
+    found = decode([YES, NO, YES], smoothing_ms=100, threshold=0.5, refractory_ms=refractory_ms)
+    assert [d.keyword for d in found] == ["yes", "no", "yes"]
+
+
+def test_unknown_and_silence_are_never_detected():
+    assert decode([UNKNOWN] * 5 + [NOTHING] * 5, smoothing_ms=100, threshold=0.1) == []
+    decoder = Decoder(("unknown", "silence"), DecoderConfig(smoothing_ms=100), 10)
+    assert decoder.push(np.array([1, 0], np.float32), 0.1) is None
+
+
+def test_the_best_of_two_keywords_wins():
+    both = np.array([0.45, 0.5, 0.05, 0], np.float32)
+    assert decode([both], smoothing_ms=100, threshold=0.4)[0].keyword == "no"
+
+
+def test_the_threshold_itself_detects():
+    at = np.array([0.7, 0.3, 0, 0], np.float32)
+    assert len(decode([at], smoothing_ms=100, threshold=0.7)) == 1
+    below = np.array([np.nextafter(np.float32(0.7), np.float32(0)), 0.3, 0, 0], np.float32)
+    assert decode([below], smoothing_ms=100, threshold=0.7) == []
+
+
+def test_posteriors_that_are_not_numbers_detect_nothing():
+    assert decode([np.full(4, np.nan, np.float32)] * 3, smoothing_ms=100) == []
+
+
+def test_reset_forgets_posteriors_and_refractory_time():
+    decoder = Decoder(LABELS, DecoderConfig(smoothing_ms=200, threshold=0.9), 10)
+    decoder.push(YES, 0.1)
+    assert decoder.push(YES, 0.2) == Detection("yes", 0.2, 1.0)
+    decoder.reset()
+    assert decoder.scores.tolist() == [0, 0, 0, 0]
+    assert decoder.push(YES, 0.1) is None
+    assert decoder.push(YES, 0.2) == Detection("yes", 0.2, 1.0)
+
+
+def test_lengths_are_whole_numbers_of_posteriors():
+    config = DecoderConfig(smoothing_ms=200, refractory_ms=700)
+    assert (smoothing_steps(config, 50), refractory_steps(config, 50)) == (10, 35)
+    assert (smoothing_steps(config, 2), refractory_steps(config, 2)) == (1, 2)
+    assert refractory_steps(DecoderConfig(refractory_ms=710), 50) == 36
+
+
+def test_posteriors_of_other_labels_are_refused():
+    with pytest.raises(ValueError, match=r"\(3,\) are not posteriors of 4 labels"):
+        Decoder(LABELS, DecoderConfig(), 10).push(np.zeros(3, np.float32), 0.1)

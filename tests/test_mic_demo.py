@@ -1,0 +1,360 @@
+"""The microphone and the demo: from a file, on a virtual microphone, and without one."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import types
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soxr
+from test_spotter import RATE, SPEECH, tone, tone_model
+from virtual_microphone import missing_parts, virtual_microphone
+
+from kws.audio.io import write
+from kws.audio.microphone import Device, Microphone, input_devices
+from kws.errors import AudioError
+from kws.spotting.spotter import spot_file
+from kws.tflite.interpreter import open_model
+
+DEMO = Path(__file__).parents[1] / "tools" / "mic_demo.py"
+RECORDER = """
+import json, sys
+import numpy as np
+from kws.audio.microphone import Microphone
+rate, seconds, out = int(sys.argv[1]), float(sys.argv[2]), sys.argv[3]
+with Microphone(rate) as microphone:
+    blocks = []
+    for block in microphone:
+        if not blocks:
+            facts = {"name": microphone.name, "rate": microphone.device_rate_hz}
+            print(json.dumps(facts), flush=True)
+        blocks.append(block)
+        if sum(map(len, blocks)) >= rate * seconds:
+            break
+np.save(out, np.concatenate(blocks))
+print(microphone.dropped)
+"""
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("model") / "tones.tflite"
+    path.write_bytes(tone_model("stream"))
+    return path
+
+
+@pytest.fixture(scope="module")
+def speech(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("audio") / "tones.wav"
+    write(path, SPEECH, RATE)
+    return path
+
+
+@pytest.fixture(scope="module")
+def microphone(tmp_path_factory):
+    missing = missing_parts()
+    if missing:
+        pytest.skip(missing)
+    with virtual_microphone(tmp_path_factory.mktemp("mic"), RATE) as virtual:
+        yield virtual
+
+
+def demo(*arguments, **options) -> subprocess.CompletedProcess:
+    command = [sys.executable, str(DEMO), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, **options)
+
+
+def detections(printed: str) -> list[tuple[float, str, float]]:
+    """The demo's lines: ``1.23 s  yes  0.75``."""
+    lines = [line.split() for line in printed.splitlines()]
+    assert all(len(line) == 4 and line[1] == "s" for line in lines), printed
+    return [(float(line[0]), line[2], float(line[3])) for line in lines]
+
+
+def test_detections_in_a_file_are_printed_one_a_line(model, speech):
+    done = demo(model, "--wav", speech)
+    assert (done.returncode, len(done.stdout.splitlines())) == (0, 3)
+    for (time_s, keyword, score), found in zip(
+        detections(done.stdout), spot_file(speech, open_model(model)), strict=True
+    ):
+        assert (keyword, score) == (found.keyword, round(found.score, 2))
+        assert time_s == pytest.approx(found.time_s, abs=0.006)
+    assert done.stderr.splitlines()[-1] == f"{speech}: 3 detections"
+
+
+def test_tflm_hears_the_same(model, speech):
+    given = detections(demo(model, "--wav", speech, "--engine", "tflm").stdout)
+    assert [keyword for _, keyword, _ in given] == ["yes", "no", "yes"]
+
+
+def test_the_demo_needs_no_tensorflow(model, speech):
+    code = (
+        "import runpy, sys\n"
+        f"sys.path.insert(0, {str(DEMO.parent)!r})\n"
+        f"sys.argv = ['mic_demo.py', {str(model)!r}, '--wav', {str(speech)!r}]\n"
+        f"runpy.run_path({str(DEMO)!r}, run_name='__main__')\n"
+        "import kws.audio.microphone\n"
+        "print(sorted({'tensorflow', 'tf_keras', 'keras'} & set(sys.modules)))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
+    assert len(done.stdout.splitlines()) == 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nowhere.tflite"], "nowhere.tflite: no such model file"),
+        ([DEMO, "--wav", "x.wav"], "not a TFLite model"),
+        (["MODEL", "--wav", "nowhere.wav"], "nowhere.wav: no such file"),
+    ],
+)
+def test_bad_input_is_one_line_and_status_2(model, arguments, message):
+    done = demo(*[model if argument == "MODEL" else argument for argument in arguments])
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("error: ")
+    assert message in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+
+
+def test_a_model_must_be_named():
+    done = demo()
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "MODEL.tflite is missing" in done.stderr
+
+
+# --- PortAudio on a virtual microphone ---
+
+
+@pytest.mark.parametrize("rate", [RATE, 44100])
+def test_what_is_played_is_what_is_heard(microphone, tmp_path, rate):
+    at = np.arange(RATE) / RATE
+    chirp = (0.3 * np.sin(2 * np.pi * (100 * at + 450 * at**2))).astype(np.float32)
+    played = np.concatenate((np.zeros(RATE // 2, np.float32), chirp))
+    write(tmp_path / "played.wav", played, RATE)
+    command = [sys.executable, "-c", RECORDER, str(rate), "3", str(tmp_path / "heard.npy")]
+    with subprocess.Popen(command, env=microphone.env, stdout=subprocess.PIPE, text=True) as child:
+        facts = json.loads(child.stdout.readline())
+        microphone.play(tmp_path / "played.wav")
+        dropped = int(child.stdout.readline())
+    assert facts == {"name": "default", "rate": rate}
+    assert dropped == 0
+    heard = np.load(tmp_path / "heard.npy")
+    assert heard.dtype == np.float32
+    wanted = soxr.resample(chirp, RATE, rate) if rate != RATE else chirp
+    spectrum = np.fft.rfft(heard, 1 << 19) * np.conj(np.fft.rfft(wanted, 1 << 19))
+    start = int(np.argmax(np.fft.irfft(spectrum)[: len(heard) - len(wanted)]))
+    found = heard[start : start + len(wanted)]
+    correlation = found @ wanted / np.sqrt((found @ found) * (wanted @ wanted))
+    assert correlation > 0.995
+    assert found @ found == pytest.approx(wanted @ wanted, rel=0.01)
+    assert np.abs(heard[: max(0, start - rate // 10)]).max(initial=0) < 1e-4
+
+
+def test_live_detections_are_those_of_the_file(microphone, model, speech):
+    from_file = detections(demo(model, "--wav", speech).stdout)
+    command = [sys.executable, str(DEMO), str(model), "--device", "0"]
+    child = subprocess.Popen(
+        command,
+        env=microphone.env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    try:
+        said = ""
+        while not said.startswith("listening"):
+            said = child.stderr.readline()
+            assert said, "the demo ended before it listened"
+        microphone.play(speech)
+        lines = [child.stdout.readline() for _ in from_file]  # each is flushed at once
+        child.send_signal(signal.SIGINT)
+        rest, notes = child.communicate(timeout=30)
+    finally:
+        child.kill()
+        child.wait()
+    live = detections("".join(lines) + rest)
+    assert said == "listening to 'default' at 16000 Hz for: yes no (Ctrl-C ends)\n"
+    assert [keyword for _, keyword, _ in live] == [keyword for _, keyword, _ in from_file]
+    offsets = [ours[0] - theirs[0] for ours, theirs in zip(live, from_file, strict=True)]
+    assert max(offsets) - min(offsets) <= 0.041
+    for ours, theirs in zip(live, from_file, strict=True):
+        assert ours[2] == pytest.approx(theirs[2], abs=0.1)
+    assert child.returncode == 0
+    assert notes.endswith(" s: 3 detections, 0 blocks dropped\n")
+
+
+def test_devices_are_listed_without_a_model(microphone):
+    done = demo("--list-devices", env=microphone.env)
+    assert done.returncode == 0
+    assert done.stdout.startswith("*   0  default  (32 in, ")
+
+
+def test_a_wrong_device_number_names_the_right_ones(microphone, model):
+    done = demo(model, "--device", 7, env=microphone.env)
+    expected = "error: device 7 is none that records; there are: 0 (default)"
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (2, expected)
+
+
+# --- A PortAudio that is told what to do ---
+
+
+class Refused(Exception):
+    """PortAudio's error: a text and a code."""
+
+
+class FakeSound(types.SimpleNamespace):
+    """As much of ``sounddevice`` as a microphone needs; ``rates`` are what the device can do."""
+
+    PortAudioError = Refused
+
+    def __init__(self, blocks=(), rates=(RATE,), default=0, devices=None, start=None):
+        facts = {"name": "desk", "index": 0, "max_input_channels": 1}
+        facts["default_samplerate"] = float(rates[0]) if rates else 48000.0
+        super().__init__(blocks=blocks, rates=rates, default=default, start=start, asked=[])
+        self.devices = [facts] if devices is None else devices
+
+    def query_devices(self, number=None, kind=None):
+        if kind is None:
+            return self.devices
+        number = self.default if number is None else number
+        if not 0 <= number < len(self.devices):
+            raise Refused(f"Error querying device {number}")
+        return self.devices[number]
+
+    def InputStream(self, **options):
+        self.asked.append(options)
+        if isinstance(self.rates, Exception):
+            raise self.rates
+        if options["samplerate"] not in self.rates:
+            raise Refused("Invalid sample rate", -9997)
+        return FakeStream(self, options["callback"])
+
+
+class FakeStream:
+    def __init__(self, sound, callback):
+        self.sound, self.callback, self.closed = sound, callback, False
+
+    def start(self):
+        if self.sound.start:
+            raise self.sound.start
+        for block, overflow in self.sound.blocks:
+            status = types.SimpleNamespace(input_overflow=overflow)
+            self.callback(block[:, None], len(block), None, status)
+            block[:] = np.nan  # PortAudio's memory is used again
+
+    def close(self):
+        self.closed = True
+
+
+@pytest.fixture
+def portaudio(monkeypatch):
+    def install(**facts) -> FakeSound:
+        sound = FakeSound(**facts)
+        monkeypatch.setitem(sys.modules, "sounddevice", sound)
+        return sound
+
+    monkeypatch.setattr("kws.audio.microphone.PATIENCE_S", 0.01)
+    return install
+
+
+def heard(sample_rate_hz: int) -> tuple[np.ndarray, Microphone]:
+    """All blocks up to the device's silence."""
+    blocks: list[np.ndarray] = []
+    with Microphone(sample_rate_hz) as microphone, pytest.raises(AudioError, match="plugged in"):
+        blocks.extend(microphone)
+    return np.concatenate(blocks), microphone
+
+
+def test_blocks_come_as_they_are_at_the_wanted_rate(portaudio):
+    audio = tone(440, 0.1)
+    sound = portaudio(blocks=[(part.copy(), False) for part in audio.reshape(5, 320)])
+    given, microphone = heard(RATE)
+    assert np.array_equal(given, audio)
+    assert (microphone.device_rate_hz, microphone.dropped, microphone.name) == (RATE, 0, "desk")
+    asked = {key: sound.asked[0][key] for key in ("samplerate", "blocksize", "channels", "dtype")}
+    assert asked == {"samplerate": RATE, "blocksize": 320, "channels": 1, "dtype": "float32"}
+    assert microphone._stream.closed
+
+
+def test_another_rate_is_resampled_without_seams(portaudio):
+    audio = (0.3 * np.sin(2 * np.pi * 440 * np.arange(48000) / 48000)).astype(np.float32)
+    portaudio(rates=(48000,), blocks=[(part.copy(), False) for part in audio.reshape(50, 960)])
+    given, microphone = heard(RATE)
+    assert microphone.device_rate_hz == 48000
+    assert 0.9 * RATE < len(given) <= RATE
+    middle = slice(1000, len(given) - 1000)
+    np.testing.assert_allclose(given[middle], tone(440, 1.0)[middle], atol=1e-3)
+
+
+def test_dropped_blocks_are_counted(portaudio, monkeypatch):
+    monkeypatch.setattr("kws.audio.microphone.BACKLOG_S", 0.06)
+    flags = [False, True, False, False, True]
+    portaudio(blocks=[(np.full(320, i, np.float32), flag) for i, flag in enumerate(flags)])
+    given, microphone = heard(RATE)
+    assert given[::320].tolist() == [0, 1, 2]  # a backlog of three blocks, then two are lost
+    assert microphone.dropped == 4  # those two, and two that PortAudio had lost before
+
+
+def test_no_microphone(portaudio):
+    portaudio(devices=[])
+    with pytest.raises(AudioError, match="no microphone found: PortAudio knows of no device"):
+        Microphone(RATE)
+    assert input_devices() == []
+
+
+def test_no_default_microphone_names_the_others(portaudio):
+    portaudio(default=-1)
+    with pytest.raises(AudioError, match=r"choose one with --device: 0 \(desk\)"):
+        Microphone(RATE)
+    assert input_devices() == [Device(0, "desk", 1, float(RATE), False)]
+
+
+@pytest.mark.parametrize("number", [3, -2])
+def test_a_wrong_device_number(portaudio, number):
+    portaudio()
+    with pytest.raises(AudioError, match=rf"device {number} is none that records; .* 0 \(desk\)"):
+        Microphone(RATE, number)
+
+
+def test_a_busy_device(portaudio):
+    portaudio().rates = Refused("Device unavailable", -9985)
+    with pytest.raises(AudioError, match=r"microphone 'desk' \(device 0\): busy"):
+        Microphone(RATE)
+
+
+def test_a_device_that_cannot_be_opened(portaudio):
+    portaudio().rates = Refused("Illegal combination of I/O devices", -9993)
+    with pytest.raises(AudioError, match=r"cannot be opened .*Illegal combination"):
+        Microphone(RATE)
+
+
+def test_a_device_that_does_not_start(portaudio):
+    portaudio(start=Refused("Unanticipated host error", -9999))
+    microphone = Microphone(RATE)
+    with pytest.raises(AudioError, match=r"does not start .*Unanticipated"):
+        microphone.__enter__()
+    assert microphone._stream.closed
+
+
+def test_portaudio_is_missing(tmp_path, model):
+    (tmp_path / "sounddevice.py").write_text("raise OSError('PortAudio library not found')\n")
+    env = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = demo(model, env=env)
+    assert done.returncode == 2
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("error: the microphone needs the PortAudio library")
+    assert last.endswith("apt-get install libportaudio2")
+
+
+def test_sounddevice_is_missing(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sounddevice", None)
+    with pytest.raises(AudioError, match="the Python package sounddevice; install it: pip install"):
+        input_devices()

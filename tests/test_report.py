@@ -1,0 +1,371 @@
+"""The report page, made from run folders written by hand."""
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kws.errors import RunError, StorageError
+from kws.recipe_io import parse_recipe, write_recipe
+from kws.report import plots
+from kws.report.html import write_report
+from kws.run import RunFolder
+
+LABELS = ("<b>&yes", "no", "unknown", "silence")
+CONFUSION = [[8, 1, 1, 0], [0, 10, 0, 0], [0, 2, 18, 0], [0, 0, 0, 10]]
+HISTORY = """phase,epoch,loss,validation_accuracy
+float,0,2.5,0.25
+float,1,1.25,0.75
+qat,2,1.125,0.875
+"""
+
+
+def row(name: str, accuracy: float, litert: float | None = None) -> dict:
+    return {
+        "name": name,
+        "accuracy": accuracy,
+        "agreement_with_float": 0.9875,
+        "agreement_with_litert": litert,
+        "largest_difference_steps": 31.25,
+        "mean_difference_steps": 0.4125,
+    }
+
+
+def entry(file: str, **changes) -> dict:
+    rows = [
+        row("float Keras", 0.94), row("float TFLite", 0.94), row("int8 LiteRT", 0.9),
+        row("int8 TFLM", 0.92, litert=0.9975),
+    ]  # fmt: skip
+    return {
+        "file": file, "form": "stream", "state": "explicit", "precision": "int8",
+        "weights": 21002, "stored_bytes": 22202, "clips": 50, "rows": rows,
+        "drift": {
+            "of": "state", "first_minute_steps": 1.25, "last_minute_steps": 1.5,
+            "largest_minute_steps": 1.75, "minutes": 10,
+        },
+        "file_bytes": 29012, "float_file_bytes": 89104, "arena_bytes": 5712,
+        "macs_per_second": 1047000, "operators": ["FULLY_CONNECTED", "TANH"],
+        "tensor_types": {"INT32": 9, "INT8": 34}, "confusion": CONFUSION,
+    } | changes  # fmt: skip
+
+
+WINDOW = {"form": "window", "state": "none", "drift": None, "arena_bytes": 17216}
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunFolder:
+    """A run with two verified files, the window's written down first."""
+    run = RunFolder(tmp_path / "gru<i>")
+    values = {
+        "name": "tiny",
+        "description": "Two words & <script>alert(1)</script>",
+        "data": {"keywords": list(LABELS[:2])},
+        "model": {"units": [8]},
+        "decoder": {"threshold": 0.8125},
+    }
+    write_recipe(parse_recipe(values, "test"), run.recipe)
+    run.history.write_text(HISTORY)
+    verify_as(run, entry("model_window.tflite", **WINDOW), entry("model.tflite"))
+    return run
+
+
+def verify_as(run: RunFolder, *entries: dict) -> None:
+    run.metrics.write_text(json.dumps({"verification": {one["file"]: one for one in entries}}))
+
+
+class Page(HTMLParser):
+    """The page's text, its elements, and the attributes that could load something."""
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.words: list[str] = []
+        self.tags: list[str] = []
+        self.open: list[str] = []
+        self.references: list[str] = []
+        self.ids: list[str] = []
+        self.feed(text)
+        self.text = " ".join(" ".join(self.words).split())
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        if tag not in ("meta", "br"):
+            self.open.append(tag)
+        for name, value in attributes:
+            if name in ("src", "href", "xlink:href", "srcset", "data", "action"):
+                self.references.append(value)
+            if name == "id":
+                self.ids.append(value)
+
+    def handle_startendtag(self, tag, attributes):
+        self.handle_starttag(tag, attributes)
+        self.handle_endtag(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] != "style":
+            self.words.append(data)
+
+
+def page(run: RunFolder) -> Page:
+    return Page(write_report(run).read_text(encoding="utf-8"))
+
+
+def test_it_is_written_into_the_run_folder(run):
+    assert write_report(run) == run.path / "report.html"
+    left = {file.name for file in run.path.iterdir()}
+    assert left == {"recipe.yaml", "history.csv", "metrics.json", "report.html"}
+
+
+def test_the_sections_come_in_order(run):
+    titles = (
+        "tiny", "accuracy, int8 TFLM", "From float to the microcontroller", "State drift",
+        "Sizes in bytes", "Learning curves", "Labels", "Operators and tensors",
+        "Decoder settings", "Recipe",
+    )  # fmt: skip
+    text = page(run).text
+    places = [text.index(title, 30 if number else 0) for number, title in enumerate(titles)]
+    assert places == sorted(places)
+
+
+def test_headline_figures(run):
+    text = page(run).text
+    # Wilson's interval of 46 of 50, worked out by hand: 0.8116 to 0.9685
+    assert (
+        "accuracy, int8 TFLM 92.00% 46 of 50 validation clips; 95% interval 81.2–96.8% "
+        "model file 29,012 B float: 89,104 B TFLM arena 5,712 B working memory, on a 64-bit host "
+        "multiply-accumulates 1.05 M/s 1,047,000 a second of audio weights 21,002 with biases"
+    ) in text
+    assert "TFLM arena 17,216 B" in text
+    assert text.index("5,712 B") < text.index("17,216 B"), "model.tflite comes first"
+
+
+def test_every_implementation_has_its_row_and_meaning(run):
+    text = page(run).text
+    for name, accuracy in (("float Keras", 94), ("float TFLite", 94), ("int8 LiteRT", 90)):
+        pattern = rf"{name} The [^%]*\. {accuracy}\.00% 98\.75% 31\.2 steps 0\.412 steps"
+        assert len(re.findall(pattern, text)) == 2, name
+    pattern = r"int8 TFLM The deployed [^%]*\. 92\.00% 98\.75% 99\.75% 31\.2 steps 0\.412 steps"
+    assert len(re.findall(pattern, text)) == 2
+    assert "A step is the smallest change of an int8 posterior, 1/256" in text
+
+
+def test_drift_of_a_stream_and_of_a_window(run):
+    text = page(run).text
+    assert "1.25 steps in the first minute, 1.50 in minute 10 (largest 1.75)" in text
+    assert "A step of the state is 1/128." in text
+    assert "model_window.tflite : each window starts from a fresh state" in text
+    drift = entry("x")["drift"] | {"of": "posteriors"}
+    verify_as(run, entry("model.tflite", state="internal", drift=drift))
+    text = page(run).text
+    assert "A step of a posterior is 1/256." in text
+    assert "each window" not in text
+
+
+def test_sizes_and_curves_are_drawn(run):
+    found = page(run)
+    assert found.tags.count("svg") == 4
+    for label in ("int8 weights, int32 biases", "model file", "float model file", "TFLM arena"):
+        assert found.words.count(label) >= 2, label
+    for bytes_text in ("22,202", "29,012", "89,104", "5,712", "17,216"):
+        assert bytes_text in found.words
+    for label in ("training loss", "validation accuracy", "epoch", "was", "taken for"):
+        assert label in found.words
+    assert "3 epochs; after the last one the loss was 1.1250 and the validation" in found.text
+    assert "accuracy 87.50%. Shaded: fine-tuning with quantization on" in found.text
+    assert "qat" in found.words
+
+
+def test_without_qat_nothing_is_shaded(run):
+    run.history.write_text("\n".join(HISTORY.splitlines()[:3]) + "\n")
+    text = run.path.joinpath(write_report(run)).read_text()
+    assert "Shaded" not in text
+    assert "fill: var(--shade)" not in text
+
+
+def test_labels_with_recall_precision_and_intervals(run):
+    text = page(run).text
+    # Wilson by hand: 8 of 10 is 0.4902 to 0.9433; 13 given "no", 10 right: 0.4974 to 0.9182
+    assert "<b>&yes 10 80.00% 49.0–94.3% 8 100.00% 67.6–100.0%" in text
+    assert "no 10 100.00% 72.2–100.0% 13 76.92% 49.7–91.8%" in text
+    assert "unknown 20 90.00% 69.9–97.2% 19 94.74% 75.4–99.1%" in text
+
+
+def test_a_label_that_was_never_there_has_no_figures(run):
+    counts = [[0, 0, 0, 0], [0, 10, 0, 0], [0, 2, 18, 0], [0, 0, 0, 10]]
+    verify_as(run, entry("model.tflite", confusion=counts, clips=40))
+    assert "<b>&yes 0 – – 0 – –" in page(run).text
+
+
+def test_operators_decoder_and_recipe(run):
+    text = page(run).text
+    assert text.count("FULLY_CONNECTED TANH 9 INT32, 34 INT8") == 2
+    assert "smoothing_ms 200.0 Length of the moving average" in text
+    assert "threshold 0.8125" in text
+    assert "units: - 8 bidirectional: false" in text
+
+
+def test_a_float_model_shows_its_own_rows(run):
+    rows = [row("float Keras", 0.94), row("float32 LiteRT", 0.94), row("float32 TFLM", 0.94, 1.0)]
+    verify_as(run, entry("model.tflite", precision="float32", rows=rows))
+    found = page(run)
+    assert "accuracy, float32 TFLM 94.00%" in found.text
+    assert "float weights" in found.words
+    assert "84,008" in found.words  # 4 bytes a weight
+    assert not any(word.startswith("int8 weights") for word in found.words)
+
+
+def test_it_needs_nothing_from_outside(run):
+    text = write_report(run).read_text()
+    found = Page(text)
+    assert found.references
+    assert all(reference.startswith("#") for reference in found.references)
+    assert not re.search(r"https?:|//[a-z]|url\((?!#)|@import|<script|javascript:|\bon\w+=", text)
+    assert {reference[1:] for reference in found.references} <= set(found.ids)
+    assert set(re.findall(r"url\(#([^)]+)\)", text)) <= set(found.ids)
+    assert len(found.ids) == len(set(found.ids))
+    assert not {"script", "link", "img", "image", "iframe", "b", "i"} & set(found.tags)
+
+
+def test_plots_take_the_colours_of_the_page(run):
+    text = write_report(run).read_text()
+    drawn = "".join(re.findall(r"<svg.*?</svg>", text, re.DOTALL))
+    assert not re.search(r"(fill|stroke): (#|rgb|black|white)", drawn)
+    assert set(re.findall(r"var\(--(\w+)\)", drawn)) == {
+        "ink", "soft", "line", "curve", "right", "wrong", "shade",
+    }  # fmt: skip
+    for name in set(re.findall(r"var\(--(\w+)\)", text)):
+        light, dark = re.findall(rf"--{name}: #", text)
+        assert light == dark
+    assert "prefers-color-scheme: dark" in text
+    assert "@media print" in text
+
+
+def test_html_in_names_is_escaped(run):
+    verify_as(run, entry("a<u>&.tflite"))
+    text = write_report(run).read_text()
+    assert "&lt;script&gt;alert(1)" in text
+    assert "&lt;b&gt;&amp;yes" in text
+    for raw in ("<b>", "<u>", "<script", "&yes", "&."):
+        assert raw not in text
+    assert text.count("&lt;b&gt;&amp;yes</text>") == 2  # both axes of the matrix
+    assert "a<u>&.tflite" in Page(text).words
+
+
+def test_the_same_run_gives_the_same_bytes(run):
+    first = write_report(run).read_bytes()
+    run.report.unlink()
+    assert write_report(run).read_bytes() == first
+    assert not re.search(rb"20\d\d-\d\d-\d\d", first)
+
+
+def test_labels_that_matplotlib_could_take_for_something_else(recwarn):
+    drawn = plots.confusion("model", np.eye(3, dtype=int), ("$x$", "你好", "a_b"))
+    for label in ("$x$", "你好", "a_b"):
+        assert f">{label}</text>" in drawn
+    assert not list(recwarn)
+
+
+def test_confusion_cells_hold_counts_and_are_stronger_for_larger_shares():
+    drawn = plots.confusion("model", np.array([[3, 1], [0, 9]]), ("a", "b"))
+    cells = re.findall(r"fill: var\(--(right|wrong)\)(?:; opacity: ([\d.]+))?", drawn)
+    assert cells == [("right", "0.866025"), ("wrong", "0.5"), ("right", "")]
+    assert re.findall(r">(\d+)</text>", drawn) == ["3", "1", "9"]
+
+
+def test_one_epoch_is_drawn_as_a_point():
+    drawn = plots.learning_curves(plots.Curves(("float",), (1.0,), (0.5,)))
+    assert len(re.findall(r"<use [^>]*var\(--curve\)", drawn)) == 2
+
+
+def test_sixty_keywords_fit():
+    labels = tuple(f"keyword{i}" for i in range(62))
+    drawn = plots.confusion("model", np.eye(62, dtype=int), labels)
+    width = float(re.search(r'width="([\d.]+)pt"', drawn)[1])
+    assert 62 * 0.42 * 72 < width < 62 * 0.5 * 72
+
+
+@pytest.mark.parametrize(
+    ("missing", "command"),
+    [
+        ("recipe.yaml", r"not a run folder \(no recipe.yaml\); python tools/train.py RECIPE --out"),
+        (
+            "history.csv",
+            r"no history.csv, no epoch was trained yet; python tools/train\S+ .*--resume",
+        ),
+        ("metrics.json", r"no verified model file yet; python tools/convert.py \S+ makes one"),
+    ],
+)
+def test_a_missing_file_names_the_command_that_makes_it(run, missing, command):
+    (run.path / missing).unlink()
+    with pytest.raises(RunError, match=command):
+        write_report(run)
+    assert not run.report.exists()
+
+
+@pytest.mark.parametrize("metrics", [{}, {"verification": {}}, {"verification": None}])
+def test_metrics_without_verification(run, metrics):
+    run.metrics.write_text(json.dumps(metrics))
+    with pytest.raises(RunError, match="no verified model file yet; python tools/convert"):
+        write_report(run)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"rows": []}, "model.tflite has no rows of figures"),
+        ({"clips": 51}, "confusion matrix of model.tflite does not add up to its 51 clips"),
+        ({"confusion": [[50]]}, "is not of the recipe's 4 labels"),
+        ({"confusion": [*CONFUSION[:3], [0, 0, -1, 11]]}, "does not add up"),
+        ({"confusion": []}, "is not of the recipe's 4 labels"),
+        ({"arena_bytes": "much"}, r"verification\.model\.tflite\.arena_bytes: .*integer"),
+        ({"drift": {"of": "state"}}, r"drift\.first_minute_steps: Field required"),
+    ],
+)
+def test_damaged_metrics_are_refused(run, changes, message):
+    verify_as(run, entry("model.tflite", **changes))
+    with pytest.raises(
+        RunError, match=f"{message}.*; remove the file and run python tools/convert"
+    ):
+        write_report(run)
+
+
+def test_metrics_that_are_no_json(run):
+    run.metrics.write_text('{"verification": {')
+    with pytest.raises(RunError, match=r"metrics\.json: cannot be read"):
+        write_report(run)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("phase,epoch,loss,validation_accuracy\n", "holds no epoch yet; python tools/train.py"),
+        ("", "holds no epoch yet"),
+        ("phase,epoch,loss\nfloat,0,1.0\n", r"damaged \(KeyError: 'validation_accuracy'\)"),
+        (HISTORY + "qat,3,much,0.5\n", r"damaged \(ValueError: could not convert .*'much'\)"),
+        (HISTORY + '"' + 200_000 * "x", r"damaged \(Error: field larger"),
+        (HISTORY + "qat,3\n", r"damaged \(TypeError: .*expected a phase, an epoch, a loss"),
+    ],
+)
+def test_damaged_history_is_refused(run, text, message):
+    run.history.write_text(text)
+    with pytest.raises(RunError, match=rf"history\.csv: {message}"):
+        write_report(run)
+
+
+def test_an_old_report_survives_a_failed_one(run):
+    before = write_report(run).read_bytes()
+    run.metrics.unlink()
+    with pytest.raises(RunError):
+        write_report(run)
+    assert run.report.read_bytes() == before
+
+
+def test_a_report_that_cannot_be_written(run):
+    run.report.mkdir()
+    with pytest.raises(StorageError, match=r"report\.html: cannot be written"):
+        write_report(run)

@@ -1,0 +1,192 @@
+"""Training: it learns, repeats itself to the byte, and goes on where it was stopped."""
+
+import csv
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from conftest import ROOT, refused, run_tool
+
+from kws.data.batches import batches_per_epoch, training_batches
+from kws.errors import DataError, RunError
+from kws.nn.checkpoint import restore
+from kws.nn.train_recipe import train_recipe
+from kws.recipe_io import read_recipe
+from kws.run import open_run, start_run
+from kws.tflite.convert_run import convert_run
+from kws.tflite.interpreter import open_model
+
+
+def history(run) -> list[dict]:
+    with open(run / "history.csv", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_it_learns_and_the_run_folder_is_whole(tone_run):
+    names = {path.name for path in tone_run.iterdir()}
+    assert names == {
+        "recipe.yaml", "run.json", "checkpoints", "history.csv", "model.keras", "model.tflite",
+        "model_float.tflite", "metrics.json", "report.html",
+    }  # fmt: skip
+    lines = history(tone_run)
+    assert [line["phase"] for line in lines] == ["float"] * 12 + ["qat"] * 2
+    assert float(lines[-1]["validation_accuracy"]) >= 0.9
+    assert float(lines[-1]["loss"]) < float(lines[0]["loss"]) / 2
+    figures = open_model(tone_run / "model.tflite", "tflm").metadata.figures
+    assert figures["validation_accuracy"] >= 0.9
+
+
+def test_same_recipe_data_and_machine_give_the_same_bytes(
+    tone_run, tone_recipe, tone_data, tmp_path
+):
+    run_tool("train.py", tone_recipe, "--data", tone_data, "--out", tmp_path / "again")
+    run_tool("convert.py", tmp_path / "again")
+    again, first = tmp_path / "again" / "model.tflite", tone_run / "model.tflite"
+    assert again.read_bytes() == first.read_bytes()
+
+
+def test_a_killed_training_goes_on_to_the_same_model(tone_run, tone_recipe, tone_data, tmp_path):
+    """Killed hard in the middle, resumed by the same command: the unbroken run's bytes."""
+    out = tmp_path / "killed"
+    command = [
+        sys.executable,
+        ROOT / "tools" / "train.py",
+        tone_recipe,
+        "--data",
+        tone_data,
+        "--out",
+        out,
+    ]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_for(lambda: (out / "history.csv").is_file() and len(history(out)) >= 3, process)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert not (out / "model.keras").exists()
+    assert "half written, model.keras is missing" in refused("convert.py", out)
+    run_tool("train.py", tone_recipe, "--data", tone_data, "--out", out, "--resume")
+    assert len(history(out)) == 14
+    run_tool("convert.py", out)
+    assert (out / "model.tflite").read_bytes() == (tone_run / "model.tflite").read_bytes()
+
+
+def wait_for(ready, process, seconds: float = 180.0) -> None:
+    """Wait until ``ready()``; fail if the process ends or the time is over."""
+    end = time.monotonic() + seconds
+    while not ready():
+        assert process.poll() is None, "the training ended before it could be killed"
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("mode", ["calibrate", "none"])
+def test_other_quantization_modes_convert(tone_recipe, tone_data, tmp_path, mode):
+    recipe = read_recipe(tone_recipe, (f"quantize.mode={mode}", "train.epochs=6"))
+    _, lines, bad = train_recipe(recipe, tone_data, tmp_path / "run", resume=False)
+    assert [line.phase for line in lines] == ["float"] * 6
+    assert bad == ()
+    run, _, _ = open_run(tmp_path / "run")
+    facts, found = convert_run(run, recipe, tone_data, "stream", "explicit", run.tflite)
+    assert facts.precision == ("int8" if mode == "calibrate" else "float32")
+    assert found.rows[-1].name == f"{facts.precision} TFLM"
+    assert found.rows[-1].accuracy >= 0.8
+    assert found.rows[-1].agreement_with_float >= (0.9 if mode == "calibrate" else 1.0)
+
+
+def test_bidirectional_window_end_to_end(tone_recipe, tone_data, tmp_path):
+    recipe = read_recipe(
+        tone_recipe, ("model.bidirectional=true", "model.units=[8, 6]", "train.epochs=6")
+    )
+    train_recipe(recipe, tone_data, tmp_path / "run", resume=False)
+    run_tool("convert.py", tmp_path / "run")
+    runner = open_model(tmp_path / "run" / "model.tflite", "tflm")
+    assert runner.metadata.form == "window"
+    assert runner.metadata.figures["validation_accuracy"] >= 0.8
+    message = refused("convert.py", tmp_path / "run", "--form", "stream")
+    assert "a bidirectional model reads the window's end first" in message
+
+
+def recipe_for_batches(tone_recipe):
+    return read_recipe(tone_recipe, ("augment.copies=3", "train.batch_size=4"))
+
+
+def test_an_epoch_takes_each_clip_once_in_one_copy(tone_recipe):
+    recipe = recipe_for_batches(tone_recipe)
+    features = np.repeat(np.arange(30, dtype=np.float16), 49 * 40).reshape(30, 49, 40)
+    labels = np.tile(np.arange(10), 3)
+    assert batches_per_epoch(recipe, 30) == 2
+    copies = []
+    for epoch in range(3):
+        rows = np.concatenate(
+            [x[:, 0, 0] for x, _, _ in training_batches(recipe, features, labels, epoch)]
+        )
+        assert len(set(rows % 10)) == 8
+        copies.append({int(row) % 10: int(row) // 10 for row in rows})
+    for clip in set.intersection(*(set(chosen) for chosen in copies)):
+        assert {chosen[clip] for chosen in copies} == {0, 1, 2}
+
+
+def test_batches_depend_on_seed_and_epoch_alone(tone_recipe):
+    recipe = recipe_for_batches(tone_recipe)
+    features = np.random.default_rng(0).normal(size=(30, 49, 40)).astype(np.float16)
+    labels = np.tile(np.arange(10), 3)
+
+    def first(epoch):
+        return next(iter(training_batches(recipe, features, labels, epoch)))[0].numpy()
+
+    np.testing.assert_array_equal(first(4), first(4))
+    assert not np.array_equal(first(4), first(5))
+
+
+def test_a_run_is_never_written_over(tone_run, tone_recipe, tmp_path):
+    recipe = read_recipe(tone_recipe)
+    with pytest.raises(RunError, match=r"already holds a run; go on with it by --resume"):
+        start_run(tone_run, recipe, resume=False)
+    with pytest.raises(RunError, match=r"was made by another recipe \(train.epochs was 12, is 3\)"):
+        start_run(tone_run, read_recipe(tone_recipe, ("train.epochs=3",)), resume=True)
+    with pytest.raises(RunError, match=r"nothing to resume \(no recipe.yaml\)"):
+        start_run(tmp_path / "new", recipe, resume=True)
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "mine.txt").write_text("mine")
+    with pytest.raises(RunError, match=r"already holds 'mine.txt'"):
+        start_run(tmp_path / "notes", recipe, resume=False)
+    with pytest.raises(RunError, match=r"is a file; --out wants a folder"):
+        start_run(tmp_path / "notes" / "mine.txt", recipe, resume=False)
+
+
+def test_resuming_with_other_data_is_refused(tone_run, tone_recipe, tone_data, tmp_path):
+    other = tmp_path / "other"
+    shutil.copytree(tone_data, other)
+    next((other / "low").iterdir()).unlink()
+    message = refused("train.py", tone_recipe, "--data", other, "--out", tone_run, "--resume")
+    assert "was trained on other data" in message
+
+
+def test_damaged_run_folders_are_refused(tone_run, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(tone_run, run)
+    (run / "model.keras").write_bytes((run / "model.keras").read_bytes()[:2000])
+    assert "model.keras: damaged" in refused("convert.py", run)
+    (run / "run.json").write_text("{")
+    assert "run.json: cannot be read" in refused("convert.py", run)
+    (run / "run.json").unlink()
+    assert "half written, run.json is missing" in refused("convert.py", run)
+    assert "no such run folder" in refused("convert.py", tmp_path / "nowhere")
+    (run / "checkpoints" / "last.npz").write_bytes(b"PK\x03\x04 not a checkpoint")
+    with pytest.raises(RunError, match=r"last.npz: a damaged checkpoint"):
+        restore(run / "checkpoints" / "last.npz", Nothing(), Nothing())
+
+
+class Nothing:
+    variables = ()
+
+
+def test_fewer_clips_than_a_batch(tone_recipe, tone_data, tmp_path):
+    recipe = read_recipe(tone_recipe, ("train.batch_size=4096",))
+    with pytest.raises(DataError, match=r"training clips are less than one batch of 4096"):
+        train_recipe(recipe, tone_data, tmp_path / "run", resume=False)

@@ -1,0 +1,155 @@
+"""Sizes and speeds, measured here and now: python tools/bench.py (or: make bench)"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from cli import run
+
+HOST = "a GRU over 49 frames of 40 log-mel bands, softmax of 10; TFLM arena on a 64-bit host"
+
+
+def main() -> None:
+    """Measure, print the tables, write them as Markdown."""
+    parser = argparse.ArgumentParser(
+        description="Sizes beside naive conversion, training speed beside Keras, features."
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("build/bench.md"), help="default: build/bench.md"
+    )
+    arguments = parser.parse_args()
+
+    from kws.files import write_text
+
+    tables = [
+        (HOST, ("way", "file", "TFLM arena", "outcome"), size_rows()),
+        ("training, clips a second, one run", ("way", "clips/s", "ratio"), speed_rows()),
+        ("features, one core", ("way", "rate"), feature_rows()),
+    ]
+    show(tables)
+    write_text(arguments.out, "\n".join(markdown(*table) for table in tables))
+    print(f"written to {arguments.out}")
+
+
+def size_rows() -> list[tuple[str, ...]]:
+    """The naive ways, each in a process of its own, and ours."""
+    from kws.nn.naive import WAYS
+
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        for units, bidirectional in ((64, False), (60, True)):
+            name = f"Bidirectional({units})" if bidirectional else f"GRU({units})"
+            for way in WAYS:
+                file = Path(folder) / "naive.tflite"
+                file.unlink(missing_ok=True)
+                call = f"convert_naively({way!r}, {units}, {bidirectional}, {str(file)!r})"
+                code = f"from kws.nn.naive import convert_naively; {call}"
+                result = subprocess.run(
+                    [sys.executable, "-c", code], capture_output=True, check=False
+                )
+                rows.append((f"keras {name}, {way}", *outcome(result.returncode, file)))
+            for form in ("window",) if bidirectional else ("stream", "window"):
+                rows.append(
+                    (f"**this toolkit: {name}, int8 {form}**", *ours(units, bidirectional, form))
+                )
+    return rows
+
+
+def outcome(status: int, file: Path) -> tuple[str, str, str]:
+    """Size, arena and a word on what came of a conversion."""
+    if not file.is_file():
+        return (
+            "–",
+            "–",
+            f"the converter dies (signal {-status})" if status < 0 else "the converter fails",
+        )
+    size = f"{file.stat().st_size:,}"
+    call = f"print(foreign_arena_bytes({str(file)!r}))"
+    code = f"from kws.tflite.arena import foreign_arena_bytes; {call}"
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    if result.returncode:
+        return size, "–", "TFLM refuses it"
+    return size, f"{int(result.stdout):,}", "runs"
+
+
+def ours(units: int, bidirectional: bool, form: str) -> tuple[str, str, str]:
+    """The same for this toolkit's file."""
+    from kws.recipe_io import parse_recipe
+    from kws.tflite.arena import arena_bytes
+    from kws.tflite.convert import convert
+    from kws.tflite.random_weights import random_weights
+
+    words = ["yes", "no", "up", "down", "left", "right", "stop", "go"]
+    model = {"units": [units], "bidirectional": bidirectional}
+    recipe = parse_recipe({"name": "bench", "data": {"keywords": words}, "model": model}, "bench")
+    weights = random_weights((units,), bidirectional, len(recipe.data.labels))
+    data = convert(weights, recipe, form).data
+    return f"{len(data):,}", f"{arena_bytes(data):,}", "runs"
+
+
+def speed_rows() -> list[tuple[str, ...]]:
+    """Training speed, and the ratio to Keras."""
+    from kws.nn.speed import training_speeds
+
+    rates = training_speeds()
+    reference = next(iter(rates.values()))
+    return [(name, f"{rate:.0f}", f"{rate / reference:.2f}") for name, rate in rates.items()]
+
+
+def feature_rows() -> list[tuple[str, ...]]:
+    """Batched extraction, a loop over clips, and the share of real time that streaming takes."""
+    import numpy as np
+
+    from kws.audio.features import StreamingFeatures, extract
+    from kws.recipe import FeatureConfig
+
+    config = FeatureConfig()
+    clips = np.random.default_rng(0).normal(0, 0.1, (512, 16000)).astype(np.float32)
+    extract(clips[:2], config)
+    batched = timed(lambda: extract(clips, config)) / len(clips)
+    single = timed(lambda: [extract(clip, config) for clip in clips[:128]]) / 128
+    stream = StreamingFeatures(config)
+    blocks = clips[:20].reshape(-1, config.hop_samples)
+    streamed = timed(lambda: [stream.push(block) for block in blocks]) / 20
+    return [
+        ("stacked clips of 1 s", f"{1 / batched:.0f} clips/s"),
+        ("clip by clip", f"{1 / single:.0f} clips/s"),
+        ("streaming, blocks of 20 ms", f"{streamed:.2%} of real time"),
+    ]
+
+
+def timed(call) -> float:
+    """Seconds of the faster of two calls."""
+    seconds = []
+    for _ in range(2):
+        start = time.perf_counter()
+        call()
+        seconds.append(time.perf_counter() - start)
+    return min(seconds)
+
+
+def show(tables) -> None:
+    """Print tables on the terminal."""
+    from rich.console import Console
+    from rich.table import Table
+
+    for title, headings, rows in tables:
+        table = Table(*headings, title=title)
+        for row in rows:
+            table.add_row(*(cell.replace("**", "") for cell in row))
+        Console().print(table)
+
+
+def markdown(title: str, headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    """A table as Markdown."""
+    lines = [headings, tuple("---" for _ in headings), *rows]
+    return f"{title}\n\n" + "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
+if __name__ == "__main__":
+    run(main)
