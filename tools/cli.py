@@ -1,18 +1,22 @@
-"""What the programs share: errors as one line, exit status 2, and `kws` found beside `tools/`."""
+"""What the programs share: errors as one line, exit status 2, a quiet terminal, `kws` found."""
 
+import faulthandler
+import io
 import os
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow's start-up chatter
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from kws.errors import KwsError
+from kws.errors import KwsError  # noqa: E402
 
 
 def run(main: Callable[[], None]) -> None:
     """Run a program; a user's mistake is one line on standard error and status 2."""
+    native = _keep_the_terminal()
     try:
         main()
     except KwsError as error:
@@ -24,3 +28,20 @@ def run(main: Callable[[], None]) -> None:
     except BrokenPipeError:  # the reader of a pipe, such as `head`, has gone
         sys.stderr.close()
         sys.exit(141)
+    except Exception:
+        native.seek(0)
+        sys.stderr.write(native.read().decode(errors="replace"))
+        raise
+
+
+def _keep_the_terminal() -> io.BufferedRandom:
+    """Leave standard error to Python; what C++ libraries write there goes to a file.
+
+    TensorFlow announces its compiler and its missing GPUs in dozens of lines that no setting turns
+    off. The file is shown when a program fails for a reason that is not the user's.
+    """
+    sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, errors="backslashreplace")
+    native = tempfile.TemporaryFile()  # noqa: SIM115 (open as long as the program runs)
+    os.dup2(native.fileno(), 2)
+    faulthandler.enable(sys.stderr)
+    return native
