@@ -180,7 +180,10 @@ class TrainConfig(Section):
     clip_norm: Annotated[float, Field(gt=0)] = 1.0
     """Largest global norm of a gradient (recurrent nets explode)."""
     carried_state_share: Probability = 0.5
-    """Share of training clips that start from the state another clip left, as in a stream."""
+    """Share of training clips that start from the state another clip left, as in a stream.
+
+    It rises from none at the first epoch to this at the last: a fresh model first learns words.
+    """
     loss_frames: Annotated[int, Field(ge=1, le=100)] = 5
     """Unidirectional models learn on this many last frames of a clip, not the very last alone."""
 

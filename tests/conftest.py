@@ -98,9 +98,9 @@ def tone_data(tmp_path_factory) -> Path:
 TONE_RECIPE = """
 name: tones
 data: {keywords: [low, high], silence_share: 0.2}
-augment: {copies: 2, time_masks: 0, band_masks: 0}
+augment: {copies: 2, noise_probability: 0.3, time_masks: 0, band_masks: 0}
 model: {units: [12]}
-train: {epochs: 12, batch_size: 16, learning_rate: 0.02}
+train: {epochs: 16, batch_size: 8, learning_rate: 0.02}
 quantize: {mode: qat, epochs: 2, calibration_clips: 64}
 """
 

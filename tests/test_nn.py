@@ -114,9 +114,9 @@ def test_calibrated_ranges_hold_what_was_seen_within_limits():
     assert all(low <= 0 < high for low, high in ranges.values())
     assert max(abs(edge) for edge in ranges["zr"]) <= 6.0
     assert max(abs(edge) for edge in ranges["n"]) <= 4.0
-    low, high = ranges["keep"]
-    assert -1 <= low < -0.1
-    assert 0.1 < high <= 1
+    low, high = ranges["x.n"]
+    assert -8 < low < -0.1
+    assert 0.1 < high < 8
 
 
 @pytest.mark.parametrize("mode", ["float", "int8"])

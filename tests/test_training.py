@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from conftest import ROOT, refused, run_tool
 
-from kws.data.batches import batches_per_epoch, training_batches
+from kws.data.batches import batches_per_epoch, carried_share, training_batches
 from kws.errors import DataError, RunError
 from kws.nn.checkpoint import restore
 from kws.nn.train_recipe import train_recipe
@@ -33,7 +33,7 @@ def test_it_learns_and_the_run_folder_is_whole(tone_run):
         "model_float.tflite", "metrics.json", "report.html",
     }  # fmt: skip
     lines = history(tone_run)
-    assert [line["phase"] for line in lines] == ["float"] * 12 + ["qat"] * 2
+    assert [line["phase"] for line in lines] == ["float"] * 16 + ["qat"] * 2
     assert float(lines[-1]["validation_accuracy"]) >= 0.9
     assert float(lines[-1]["loss"]) < float(lines[0]["loss"]) / 2
     figures = open_model(tone_run / "model.tflite", "tflm").metadata.figures
@@ -70,7 +70,7 @@ def test_a_killed_training_goes_on_to_the_same_model(tone_run, tone_recipe, tone
     assert not (out / "model.keras").exists()
     assert "half written, model.keras is missing" in refused("convert.py", out)
     run_tool("train.py", tone_recipe, "--data", tone_data, "--out", out, "--resume")
-    assert len(history(out)) == 14
+    assert len(history(out)) == 18
     run_tool("convert.py", out)
     assert (out / "model.tflite").read_bytes() == (tone_run / "model.tflite").read_bytes()
 
@@ -86,9 +86,9 @@ def wait_for(ready, process, seconds: float = 180.0) -> None:
 
 @pytest.mark.parametrize("mode", ["calibrate", "none"])
 def test_other_quantization_modes_convert(tone_recipe, tone_data, tmp_path, mode):
-    recipe = read_recipe(tone_recipe, (f"quantize.mode={mode}", "train.epochs=6"))
+    recipe = read_recipe(tone_recipe, (f"quantize.mode={mode}", "train.epochs=12"))
     _, lines, bad = train_recipe(recipe, tone_data, tmp_path / "run", resume=False)
-    assert [line.phase for line in lines] == ["float"] * 6
+    assert [line.phase for line in lines] == ["float"] * 12
     assert bad == ()
     run, _, _ = open_run(tmp_path / "run")
     facts, found = convert_run(run, recipe, tone_data, "stream", "explicit", run.tflite)
@@ -100,7 +100,7 @@ def test_other_quantization_modes_convert(tone_recipe, tone_data, tmp_path, mode
 
 def test_bidirectional_window_end_to_end(tone_recipe, tone_data, tmp_path):
     recipe = read_recipe(
-        tone_recipe, ("model.bidirectional=true", "model.units=[8, 6]", "train.epochs=6")
+        tone_recipe, ("model.bidirectional=true", "model.units=[8, 6]", "train.epochs=12")
     )
     train_recipe(recipe, tone_data, tmp_path / "run", resume=False)
     run_tool("convert.py", tmp_path / "run")
@@ -131,6 +131,12 @@ def test_an_epoch_takes_each_clip_once_in_one_copy(tone_recipe):
         assert {chosen[clip] for chosen in copies} == {0, 1, 2}
 
 
+def test_carried_share_rises_over_float_training_and_stays(tone_recipe):
+    recipe = read_recipe(tone_recipe, ("train.epochs=5", "train.carried_state_share=0.4"))
+    shares = [carried_share(recipe, epoch) for epoch in (0, 2, 4, 5, 6)]
+    assert shares == pytest.approx([0.0, 0.2, 0.4, 0.4, 0.4])
+
+
 def test_batches_depend_on_seed_and_epoch_alone(tone_recipe):
     recipe = recipe_for_batches(tone_recipe)
     features = np.random.default_rng(0).normal(size=(30, 49, 40)).astype(np.float16)
@@ -147,7 +153,7 @@ def test_a_run_is_never_written_over(tone_run, tone_recipe, tmp_path):
     recipe = read_recipe(tone_recipe)
     with pytest.raises(RunError, match=r"already holds a run; go on with it by --resume"):
         start_run(tone_run, recipe, resume=False)
-    with pytest.raises(RunError, match=r"was made by another recipe \(train.epochs was 12, is 3\)"):
+    with pytest.raises(RunError, match=r"was made by another recipe \(train.epochs was 16, is 3\)"):
         start_run(tone_run, read_recipe(tone_recipe, ("train.epochs=3",)), resume=True)
     with pytest.raises(RunError, match=r"nothing to resume \(no recipe.yaml\)"):
         start_run(tmp_path / "new", recipe, resume=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from kws.errors import KwsError  # noqa: E402
+from kws.errors import KwsError
 
 
 def run(main: Callable[[], None]) -> None:

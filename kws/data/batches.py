@@ -43,6 +43,11 @@ def batches_per_epoch(recipe: Recipe, examples: int) -> int:
     return examples // recipe.augment.copies // recipe.train.batch_size
 
 
+def carried_share(recipe: Recipe, epoch: int) -> float:
+    """Share of clips that start from a carried state: rises over float training, then stays."""
+    return recipe.train.carried_state_share * min(1.0, epoch / max(1, recipe.train.epochs - 1))
+
+
 class _Epoch:
     def __init__(self, recipe: Recipe, features: np.ndarray, labels: np.ndarray, epoch: int):
         self.recipe, self.features, self.labels, self.epoch = recipe, features, labels, epoch
@@ -50,6 +55,7 @@ class _Epoch:
     def __call__(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         recipe, size = self.recipe, self.recipe.train.batch_size
         rng = np.random.default_rng((recipe.seed, 1, self.epoch))
+        share = carried_share(recipe, self.epoch)
         copies, clips = recipe.augment.copies, len(self.labels) // recipe.augment.copies
         first_copy = np.random.default_rng((recipe.seed, 2)).integers(0, copies, clips)
         order = rng.permutation(clips)
@@ -57,5 +63,5 @@ class _Epoch:
             chosen = order[start : start + size]
             rows = (first_copy[chosen] + self.epoch) % copies * clips + chosen
             batch = spec_augment(self.features[rows].astype(np.float32), recipe.augment, rng)
-            carried = rng.random((size, 1)) < recipe.train.carried_state_share
+            carried = rng.random((size, 1)) < share
             yield batch, self.labels[rows].astype(np.int32), carried.astype(np.float32)

@@ -19,8 +19,11 @@ class Ops(Protocol):
 
     def mul(self, point: str, a: Value, b: Value) -> Value: ...
 
+    def share(self, a: Value, b: Value) -> Value:
+        """Their product, on the scale of a state: -1..1 in steps of 1/128."""
+
     def state(self, a: Value, b: Value) -> Value:
-        """Their sum, on the scale of a state: -1..1."""
+        """Their sum, on the scale of a state."""
 
     def sigmoid(self, a: Value) -> Value:
         """Range 0..1, fixed."""
@@ -44,7 +47,7 @@ class GRUCell:
 
     gates = (("zr", 2), ("n", 1))
     """Blocks of the kernels' columns, in Keras's order, with their widths in units."""
-    points = ("zr", "reset", "n", "keep", "write")
+    points = ("zr", "reset", "n")
     """Quantization points inside the step whose range is measured."""
 
     @staticmethod
@@ -62,4 +65,6 @@ class GRUCell:
         """
         z, r = ops.halves(ops.sigmoid(ops.add("zr", x["zr"], h["zr"])))
         n = ops.tanh(ops.add("n", x["n"], ops.mul("reset", r, h["n"])))
-        return ops.state(ops.mul("keep", z, state), ops.mul("write", ops.one_minus(z), n))
+        # Both parts on the state's own steps: their sum is exact, and no rounding pulls a state
+        # that is kept for long to one side.
+        return ops.state(ops.share(z, state), ops.share(ops.one_minus(z), n))

@@ -8,7 +8,10 @@ from kws.nn.cells import GRUCell
 from kws.nn.points import KerasOps, Points, WeightPoint
 
 _LIMITS = {"zr": 6.0, "n": 4.0}
-"""Before a sigmoid and a tanh: beyond these, int8 gates stand still (sigmoid(6) > 255/256)."""
+"""Before a sigmoid and a tanh: beyond these, int8 gates stand still (sigmoid(6) > 255/256).
+
+The products that are summed there keep their full ranges: large ones often cancel.
+"""
 
 
 def _remember(shape: tuple[int, int], dtype=None) -> tf.Tensor:
@@ -56,10 +59,8 @@ class Recurrent(keras.layers.Layer):
             *self.cell.points,
         ]
         self.points = Points(self, names, _LIMITS)
-        self.kernel_point = WeightPoint(self, "kernel_range", (size, width), self.per_channel)
-        self.recurrent_point = WeightPoint(
-            self, "recurrent_kernel_range", (self.units, width), self.per_channel
-        )
+        self.kernel_points = self._weight_points("kernel", size)
+        self.recurrent_points = self._weight_points("recurrent_kernel", self.units)
         super().build(shape)
 
     def call(self, inputs: tf.Tensor, state: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -76,9 +77,9 @@ class Recurrent(keras.layers.Layer):
         """
         self.points.prepare()
         frames, ops = inputs.shape[1], KerasOps(self.points)
-        products = inputs @ self.kernel_point(self.kernel, self.points.mode) + self.bias[0]
+        products = inputs @ self._rounded(self.kernel_points, self.kernel) + self.bias[0]
         x = self._gates("x", tf.transpose(products, [1, 0, 2]))
-        recurrent = self.recurrent_point(self.recurrent_kernel, self.points.mode)
+        recurrent = self._rounded(self.recurrent_points, self.recurrent_kernel)
         outputs = tf.TensorArray(tf.float32, frames, element_shape=state.shape)
 
         def body(count, state, outputs):
@@ -94,6 +95,19 @@ class Recurrent(keras.layers.Layer):
             maximum_iterations=frames,
         )
         return tf.transpose(outputs.stack(), [1, 0, 2]), state
+
+    def _weight_points(self, name: str, size: int) -> list[WeightPoint]:
+        """A quantization point for each gate's block of a kernel: each is an operator's weights."""
+        return [
+            WeightPoint(self, f"{name}_{gate}", (size, width * self.units), self.per_channel)
+            for gate, width in self.cell.gates
+        ]
+
+    def _rounded(self, points: list[WeightPoint], kernel: tf.Tensor) -> tf.Tensor:
+        """A kernel, its blocks past their quantization points."""
+        blocks = tf.split(kernel, [width * self.units for _, width in self.cell.gates], axis=-1)
+        rounded = [point(b, self.points.mode) for point, b in zip(points, blocks, strict=True)]
+        return tf.concat(rounded, axis=-1)
 
     def _gates(self, prefix: str, products: tf.Tensor) -> dict[str, tf.Tensor]:
         """Split products into gates, each with its own quantization point."""

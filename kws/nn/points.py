@@ -123,6 +123,9 @@ class KerasOps:
     def mul(self, point: str, a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
         return self._points(point, a * b)
 
+    def share(self, a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+        return self._points.fixed(a * b, SIGNED_RANGE)
+
     def state(self, a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
         return self._points.fixed(a + b, SIGNED_RANGE)
 

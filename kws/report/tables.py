@@ -10,18 +10,21 @@ from kws.tflite.verify import Drift, Verification
 def print_verification(metadata: Metadata, found: Verification) -> None:
     """Print what :func:`kws.tflite.verify.verify` measured."""
     console = Console()
-    table = Table(title=f"{metadata.recipe}: {metadata.form}, {found.clips} validation clips")
-    table.add_column("implementation")
-    for heading in ("accuracy", "top-1 = float", "top-1 = LiteRT", "largest diff.", "mean diff."):
-        table.add_column(heading, justify="right")
+    table = Table(
+        title=f"{metadata.recipe}: {metadata.form}, {found.clips} validation clips",
+        caption="= share of clips with the same answer; difference of posteriors, 1/256 steps",
+    )
+    table.add_column("", no_wrap=True)
+    for heading in ("accuracy", "= float", "= LiteRT", "largest", "mean"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for row in found.rows:
         table.add_row(
             row.name,
             f"{row.accuracy:.2%}",
             f"{row.agreement_with_float:.2%}",
             "" if row.agreement_with_litert is None else f"{row.agreement_with_litert:.2%}",
-            f"{row.largest_difference_steps:.1f} steps",
-            f"{row.mean_difference_steps:.3f} steps",
+            f"{row.largest_difference_steps:.1f}",
+            f"{row.mean_difference_steps:.3f}",
         )
     console.print(table)
     types = ", ".join(f"{count} {name}" for name, count in found.tensor_types.items())

@@ -78,34 +78,37 @@ def recurrent_step(
 ) -> int:
     """Write one step of a layer; gives the next state."""
     ops = ops.with_ranges(layer.ranges)
-    kernel, bias = layer.kernel, layer.bias[0]
-    kernel_quant = weight_quant(kernel, weights.per_channel)
-    value_quant = SIGNED
-    if depth == 0:
-        scale = np.asarray(kernel_quant.scale)
-        used = to_steps(kernel, kernel_quant) * scale if ops.int8 else kernel
-        kernel, bias = fold_normalization(kernel, bias, used, weights.mean, weights.deviation)
-        folded = scale / weights.deviation
-        kernel_quant = Quant(tuple(map(float, folded)) if folded.ndim else float(folded))
-        value_quant = Quant.of_range(*weights.feature_range)
-    recurrent_quant = weight_quant(layer.recurrent_kernel, weights.per_channel)
     x, h, start = {}, {}, 0
     for gate, width in GRUCell.gates:
         columns = slice(start, start + width * layer.units)
-        x[gate] = ops.dense(
-            value, value_quant, kernel[:, columns], _part(kernel_quant, columns), bias[columns],
-            ops.quant(f"x.{gate}"),
-        )  # fmt: skip
-        h[gate] = ops.dense(
-            state, SIGNED, layer.recurrent_kernel[:, columns], _part(recurrent_quant, columns),
-            layer.bias[1][columns], ops.quant(f"h.{gate}"),
-        )  # fmt: skip
+        x[gate] = _input_product(ops, weights, layer, depth, value, gate, columns)
+        kernel = layer.recurrent_kernel[:, columns]
+        quant, bias = weight_quant(kernel, weights.per_channel), layer.bias[1][columns]
+        h[gate] = ops.dense(state, SIGNED, kernel, quant, bias, ops.quant(f"h.{gate}"))
         start = columns.stop
     return GRUCell.step(ops, x, h, state)
 
 
-def _part(quant: Quant, columns: slice) -> Quant:
-    return Quant(quant.scale[columns]) if isinstance(quant.scale, tuple) else quant
+def _input_product(
+    ops: TfliteOps,
+    weights: ModelWeights,
+    layer: Direction,
+    depth: int,
+    value: int,
+    gate: str,
+    columns: slice,
+) -> int:
+    """A gate's product with the layer's input; in the first layer raw features, normalised."""
+    kernel, bias = layer.kernel[:, columns], layer.bias[0][columns]
+    quant, value_quant = weight_quant(kernel, weights.per_channel), SIGNED
+    if depth == 0:
+        scale = np.asarray(quant.scale)
+        used = to_steps(kernel, quant) * scale if ops.int8 else kernel
+        kernel, bias = fold_normalization(kernel, bias, used, weights.mean, weights.deviation)
+        folded = scale / weights.deviation
+        quant = Quant(tuple(map(float, folded)) if folded.ndim else float(folded))
+        value_quant = Quant.of_range(*weights.feature_range)
+    return ops.dense(value, value_quant, kernel, quant, bias, ops.quant(f"x.{gate}"))
 
 
 def _head(ops: TfliteOps, weights: ModelWeights, value: int) -> int:

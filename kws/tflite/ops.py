@@ -88,9 +88,13 @@ class TfliteOps:
         return self.emit("ADD", [a, b], self.value(self.shape(a), quant), schema.AddOptionsT())
 
     def mul(self, point: str, a: int, b: int) -> int:
-        return self.emit(
-            "MUL", [a, b], self.value(self.shape(a), self.quant(point)), schema.MulOptionsT()
-        )
+        return self._product(a, b, self.quant(point))
+
+    def share(self, a: int, b: int) -> int:
+        return self._product(a, b, SIGNED)
+
+    def _product(self, a: int, b: int, quant: Quant | None) -> int:
+        return self.emit("MUL", [a, b], self.value(self.shape(a), quant), schema.MulOptionsT())
 
     def sigmoid(self, a: int) -> int:
         return self.emit("LOGISTIC", [a], self.value(self.shape(a), SIGMOID))

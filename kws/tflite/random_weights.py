@@ -9,7 +9,6 @@ _RANGES = {
     **dict.fromkeys(("x.zr", "x.n", "h.zr", "h.n"), (-8.0, 8.0)),
     "zr": (-6.0, 6.0),
     **dict.fromkeys(("n", "reset"), (-4.0, 4.0)),
-    **dict.fromkeys(("keep", "write"), (-1.0, 1.0)),
 }
 
 
