@@ -47,9 +47,20 @@ def test_nothing_is_reported_during_the_refractory_time_not_even_another_keyword
     assert [(d.keyword, d.time_s) for d in found] == [("yes", 0.1), ("no", 0.4), ("yes", 0.7)]
 
 
-def test_a_keyword_held_beyond_the_refractory_time_is_reported_again():
+def test_a_keyword_held_beyond_the_refractory_time_is_reported_once():
     found = decode([YES] * 7, smoothing_ms=100, threshold=0.5, refractory_ms=250)
-    assert [d.time_s for d in found] == [0.1, 0.4, 0.7]
+    assert [d.time_s for d in found] == [0.1]
+
+
+def test_a_keyword_said_again_is_reported_again_after_a_gap():
+    said = [YES, YES, NOTHING, YES, YES]
+    found = decode(said, smoothing_ms=100, threshold=0.5, refractory_ms=100)
+    assert [d.time_s for d in found] == [0.1, 0.4]
+
+
+def test_another_keyword_is_reported_while_the_first_is_held():
+    found = decode([YES, YES, NO, NO], smoothing_ms=100, threshold=0.5, refractory_ms=100)
+    assert [(d.keyword, d.time_s) for d in found] == [("yes", 0.1), ("no", 0.3)]
 
 
 @pytest.mark.parametrize("refractory_ms", [0, 100])

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from kws.data.passage import SpokenWord, said_at
+from kws.data.passage import SpokenWord
 from kws.spotting.decoder import Detection
 
 EARLY_S, LATE_S = 0.1, 0.75
@@ -67,7 +67,7 @@ def print_timeline(
             f"{escape(said.word)} {said.start_s:.2f}-{said.end_s:.2f} s"
             if said
             else "(false accept)",
-            escape(said_at(list(words), said.start_s if said else at, within_s=1.0)),
+            escape(around(words, said.start_s if said else at)),
         )
     console.print(table)
     hits = sum(1 for line in lines if line.said and line.heard)
@@ -77,3 +77,8 @@ def print_timeline(
         f"{hits} of {hits + missed} keywords heard, {false} false accepts, in {seconds:.0f} s of "
         "synthesized speech: a sign of life, no measure of a detector"
     )
+
+
+def around(words: Sequence[SpokenWord], time_s: float) -> str:
+    """The words that begin within a second and a half of a time, as a quotation."""
+    return " ".join(word.word for word in words if abs(word.start_s - time_s) < 1.5)

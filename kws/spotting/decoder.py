@@ -29,7 +29,8 @@ class Decoder:
     The score of a label is the average of its last :attr:`smoothing_steps` posteriors. Before the
     first one, zeros are taken to have been heard, so that a stream's first posteriors cannot fire
     alone. The best keyword is detected when its score reaches the threshold; then nothing is for
-    :attr:`refractory_steps`. ``unknown`` and ``silence`` are never detected.
+    :attr:`refractory_steps`, and the same keyword not before its score was below the threshold: a
+    word said once is heard once. ``unknown`` and ``silence`` are never detected.
 
     >>> decoder = Decoder(("yes", "unknown"), DecoderConfig(), posteriors_per_second=50)
     >>> decoder.push(np.array([0.9, 0.1]), time_s=0.032)      # a Detection or None
@@ -52,7 +53,7 @@ class Decoder:
     def reset(self) -> None:
         """Forget all posteriors and the last detection."""
         self._recent = np.zeros((self.smoothing_steps, len(self.labels)), np.float32)
-        self._at, self._quiet = 0, 0
+        self._at, self._quiet, self._held = 0, 0, -1
         self.scores = np.zeros(len(self.labels), np.float32)
         """Average posteriors after the last push, (labels,)."""
 
@@ -63,14 +64,17 @@ class Decoder:
         self._recent[self._at] = posteriors
         self._at = (self._at + 1) % self.smoothing_steps
         self.scores = self._recent.mean(axis=0)
+        threshold = np.float32(self.config.threshold)
+        if self._held >= 0 and self.scores[self._held] < threshold:
+            self._held = -1
         if self._quiet > 0:
             self._quiet -= 1
         if self._quiet > 0 or not self._keywords:
             return None
         best = max(self._keywords, key=lambda index: self.scores[index])
-        if not self.scores[best] >= np.float32(self.config.threshold):
+        if not self.scores[best] >= threshold or best == self._held:
             return None
-        self._quiet = self.refractory_steps
+        self._quiet, self._held = self.refractory_steps, best
         return Detection(self.labels[best], time_s, float(self.scores[best]))
 
 

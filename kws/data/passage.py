@@ -1,0 +1,140 @@
+"""A spoken test passage by voices that no corpus uses, and when each of its words is said."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from kws.audio.augment import coloured_noise, hum, loud_power
+from kws.data.cast import passage_cast
+from kws.data.effects import reverberate
+from kws.data.espeak import Espeak
+from kws.data.takes import Booth
+from kws.errors import DataError, RecipeError
+from kws.files import write_text
+from kws.recipe import DataConfig
+
+SNR_DB = (15.0, 20.0)
+PAUSE_S = (0.6, 1.3)
+LEVEL_DB = (-26.0, -20.0)
+"""Root mean square of each sentence's loud part, dB of full scale."""
+
+
+@dataclass(frozen=True)
+class SpokenWord:
+    """A word, or several said in one breath ("on the"), and when it is said."""
+
+    word: str
+    start_s: float
+    end_s: float
+
+
+def make_passage(
+    data: DataConfig, sample_rate_hz: int, seed: int
+) -> tuple[np.ndarray, list[SpokenWord]]:
+    """Speak ``data.synthetic.passage``, each text by the next voice, with pauses, over noise.
+
+    Returns
+    -------
+    float32 (samples,) at ``sample_rate_hz``, the noise 15 to 20 dB below the speech; and the
+    words in the order in which they are said, keywords spelled as in ``data.keywords``.
+
+    Raises
+    ------
+    RecipeError
+        When the recipe has no ``data.synthetic``.
+    DataError
+        When espeak-ng is missing, or cannot say a text.
+    """
+    if data.synthetic is None:
+        raise RecipeError(
+            "the recipe has no data.synthetic section, so there is no passage to speak"
+        )
+    rng = np.random.default_rng([seed, 0, 2])
+    cast = passage_cast(seed)
+    pieces = [_pause(rng, sample_rate_hz)]
+    labels = {keyword.lower(): keyword for keyword in data.keywords}
+    words: list[SpokenWord] = []
+    for index, text in enumerate(data.synthetic.passage):
+        with Espeak() as engine:
+            booth = Booth(engine, cast[index % len(cast)], sample_rate_hz, 0, rng)
+            audio, spoken = booth.say(text)
+        before_s = sum(map(len, pieces)) / sample_rate_hz
+        words += [
+            SpokenWord(
+                labels.get(word.text.lower(), word.text),
+                round(before_s + word.start / sample_rate_hz, 3),
+                round(before_s + word.end / sample_rate_hz, 3),
+            )
+            for word in spoken
+        ]
+        pieces += [_at_level(audio, rng, sample_rate_hz), _pause(rng, sample_rate_hz)]
+    speech = reverberate(np.concatenate(pieces), rng, sample_rate_hz)
+    return _over_noise(speech, rng, sample_rate_hz), words
+
+
+def said_at(words: list[SpokenWord], time_s: float, within_s: float = 0.5) -> str:
+    """Give the word said at ``time_s``, or the last one that ended up to ``within_s`` before it.
+
+    A detection comes during its word or soon after. Nothing was said: an empty text.
+    """
+    heard = [word for word in words if word.start_s <= time_s <= word.end_s + within_s]
+    return heard[-1].word if heard else ""
+
+
+def write_words(path: Path, words: list[SpokenWord]) -> None:
+    """Write the words as an Audacity label track, a line a word: start, end (seconds) and text."""
+    write_text(path, "".join(f"{w.start_s:.3f}\t{w.end_s:.3f}\t{w.word}\n" for w in words))
+
+
+def read_words(path: Path) -> list[SpokenWord]:
+    """Read an Audacity label track.
+
+    Raises
+    ------
+    DataError
+        When the file is missing, or a line is not start, end and text, in this order of time.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such file; expected the words of a recording") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: cannot be read as text ({error})") from error
+    return [
+        _read_line(line, f"{path}, line {n}") for n, line in enumerate(lines, 1) if line.strip()
+    ]
+
+
+def _read_line(line: str, where: str) -> SpokenWord:
+    try:
+        start, end, word = line.split("\t")
+        start_s, end_s = float(start), float(end)
+    except ValueError:
+        start_s, end_s, word = math.nan, math.nan, ""
+    if not 0 <= start_s <= end_s < math.inf or not word:
+        raise DataError(
+            f"{where}: found {line[:60]!r}; expected start and end in seconds and a word, with "
+            "tabs between, as Audacity exports labels"
+        )
+    return SpokenWord(word, start_s, end_s)
+
+
+def _pause(rng: np.random.Generator, sample_rate_hz: int) -> np.ndarray:
+    return np.zeros(round(rng.uniform(*PAUSE_S) * sample_rate_hz), np.float32)
+
+
+def _at_level(audio: np.ndarray, rng: np.random.Generator, sample_rate_hz: int) -> np.ndarray:
+    level = 10 ** (rng.uniform(*LEVEL_DB) / 20) / np.sqrt(loud_power(audio, sample_rate_hz))
+    return audio * np.float32(min(level, 0.95 / np.abs(audio).max()))
+
+
+def _over_noise(speech: np.ndarray, rng: np.random.Generator, sample_rate_hz: int) -> np.ndarray:
+    samples = len(speech)
+    noise = coloured_noise(samples, 1.2, rng, sample_rate_hz) + 0.3 * hum(
+        samples, rng, sample_rate_hz
+    )
+    ratio = 10 ** (-rng.uniform(*SNR_DB) / 20)
+    scale = np.sqrt(loud_power(speech, sample_rate_hz) / np.mean(np.square(noise))) * ratio
+    return np.clip(speech + noise * np.float32(scale), -1, 1).astype(np.float32)
