@@ -40,8 +40,10 @@ def _keep_the_terminal() -> io.BufferedRandom:
     TensorFlow announces its compiler and its missing GPUs in dozens of lines that no setting turns
     off. The file is shown when a program fails for a reason that is not the user's.
     """
-    sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, errors="backslashreplace")
     native = tempfile.TemporaryFile()  # noqa: SIM115 (open as long as the program runs)
+    if sys.stderr is not sys.__stderr__:  # someone else listens already
+        return native
+    sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, errors="backslashreplace")
     os.dup2(native.fileno(), 2)
     faulthandler.enable(sys.stderr)
     return native
