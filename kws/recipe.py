@@ -179,7 +179,7 @@ class TrainConfig(Section):
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     clip_norm: Annotated[float, Field(gt=0)] = 1.0
     """Largest global norm of a gradient (recurrent nets explode)."""
-    carried_state_share: Probability = 0.5
+    carried_state_share: Probability = 0.1
     """Share of training clips that start from the state another clip left, as in a stream.
 
     It rises from none at the first epoch to this at the last: a fresh model first learns words.
@@ -230,6 +230,11 @@ class Recipe(Section):
             raise ValueError(
                 f"data.clip_ms {self.data.clip_ms} holds {self.clip_frames} frames of "
                 "features.fft_size and hop_ms: at least two are needed"
+            )
+        if self.model.bidirectional and self.train.carried_state_share:
+            raise ValueError(
+                f"train.carried_state_share {self.train.carried_state_share} is for streams; a "
+                "bidirectional model reads every window afresh: set it to 0"
             )
         return self
 

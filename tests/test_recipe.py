@@ -157,6 +157,11 @@ def test_clip_too_short_for_frames(small):
         read_recipe(small, ("data.clip_ms=100", "features.fft_size=2048", "features.hop_ms=100"))
 
 
+def test_a_window_has_no_state_to_carry(small):
+    with pytest.raises(RecipeError, match=r"reads every window afresh: set it to 0"):
+        read_recipe(small, ("model.bidirectional=true", "train.carried_state_share=0.2"))
+
+
 def test_counts_of_frames_and_values():
     config = FeatureConfig()
     assert (config.window_samples, config.hop_samples, config.size) == (512, 320, 40)

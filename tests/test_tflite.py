@@ -38,6 +38,7 @@ def recipe(units, bidirectional, mode="qat"):
         "name": "tiny",
         "data": {"keywords": ["yes", "no"]},
         "model": {"units": list(units), "bidirectional": bidirectional},
+        "train": {"carried_state_share": 0.0},
         "quantize": {"mode": mode},
     }
     return parse_recipe(values, "test")

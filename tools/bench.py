@@ -86,7 +86,8 @@ def ours(units: int, bidirectional: bool, form: str) -> tuple[str, str, str]:
 
     words = ["yes", "no", "up", "down", "left", "right", "stop", "go"]
     model = {"units": [units], "bidirectional": bidirectional}
-    recipe = parse_recipe({"name": "bench", "data": {"keywords": words}, "model": model}, "bench")
+    values = {"name": "bench", "data": {"keywords": words}, "model": model}
+    recipe = parse_recipe({**values, "train": {"carried_state_share": 0.0}}, "bench")
     weights = random_weights((units,), bidirectional, len(recipe.data.labels))
     data = convert(weights, recipe, form).data
     return f"{len(data):,}", f"{arena_bytes(data):,}", "runs"
