@@ -100,7 +100,13 @@ def test_other_quantization_modes_convert(tone_recipe, tone_data, tmp_path, mode
 
 def test_bidirectional_window_end_to_end(tone_recipe, tone_data, tmp_path):
     recipe = read_recipe(
-        tone_recipe, ("model.bidirectional=true", "train.carried_state_share=0", "model.units=[8, 6]", "train.epochs=12")
+        tone_recipe,
+        (
+            "model.bidirectional=true",
+            "train.carried_state_share=0",
+            "model.units=[8, 6]",
+            "train.epochs=12",
+        ),
     )
     train_recipe(recipe, tone_data, tmp_path / "run", resume=False)
     run_tool("convert.py", tmp_path / "run")

@@ -66,7 +66,7 @@ def main() -> None:
     print(
         f"corpus   {corpus}\nrun      {out}\nmodel    {folder.tflite} (self-describing int8)\n"
         f"report   {folder.report}\npassage  {passage} (with its labels beside it)\n\n"
-        "Next:\n"
+        "Next (after `. .venv/bin/activate`):\n"
         f"  python tools/mic_demo.py {folder.tflite}              say a word to it\n"
         f"  python tools/mic_demo.py {folder.tflite} --wav {passage}\n"
         f"  python tools/export_firmware.py {folder.tflite} --out firmware\n"

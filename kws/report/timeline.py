@@ -53,8 +53,10 @@ def print_timeline(
 ) -> None:
     """Print one line for each keyword said or heard, and the counts below."""
     console, table = Console(), Table()
-    for heading in ("time", "heard", "score", "said", "in"):
-        table.add_column(heading, justify="right" if heading in ("time", "score") else "left")
+    for heading in ("time", "heard", "score", "said"):
+        justify = "right" if heading in ("time", "score") else "left"
+        table.add_column(heading, justify=justify, no_wrap=True)
+    table.add_column("in", no_wrap=True, overflow="ellipsis")
     lines = match(detections, words, keywords)
     for line in lines:
         said, heard = line.said, line.heard
@@ -64,10 +66,7 @@ def print_timeline(
             f"{at:.2f} s",
             f"[{colour}]{escape(heard.keyword) if heard else '(missed)'}[/]",
             f"{heard.score:.2f}" if heard else "",
-            f"{escape(said.word)} {said.start_s:.2f}-{said.end_s:.2f} s"
-            if said
-            else "(false accept)",
-            escape(around(words, said.start_s if said else at)),
+            f"{escape(said.word)} at {said.start_s:.2f} s" if said else at)),
         )
     console.print(table)
     hits = sum(1 for line in lines if line.said and line.heard)
