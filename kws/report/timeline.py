@@ -66,7 +66,8 @@ def print_timeline(
             f"{at:.2f} s",
             f"[{colour}]{escape(heard.keyword) if heard else '(missed)'}[/]",
             f"{heard.score:.2f}" if heard else "",
-            f"{escape(said.word)} at {said.start_s:.2f} s" if said else at)),
+            f"{escape(said.word)} at {said.start_s:.2f} s" if said else "(false accept)",
+            escape(around(words, said.start_s if said else at)),
         )
     console.print(table)
     hits = sum(1 for line in lines if line.said and line.heard)
