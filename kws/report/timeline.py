@@ -53,10 +53,11 @@ def print_timeline(
 ) -> None:
     """Print one line for each keyword said or heard, and the counts below."""
     console, table = Console(), Table()
-    for heading in ("time", "heard", "score", "said"):
-        justify = "right" if heading in ("time", "score") else "left"
-        table.add_column(heading, justify=justify, no_wrap=True)
-    table.add_column("in", no_wrap=True, overflow="ellipsis")
+    table.add_column("time", justify="right", no_wrap=True)
+    table.add_column("heard", no_wrap=True)
+    table.add_column("score", justify="right", no_wrap=True)
+    table.add_column("said", no_wrap=True)
+    table.add_column("in", no_wrap=True, overflow="ellipsis", max_width=26)
     lines = match(detections, words, keywords)
     for line in lines:
         said, heard = line.said, line.heard
@@ -66,7 +67,7 @@ def print_timeline(
             f"{at:.2f} s",
             f"[{colour}]{escape(heard.keyword) if heard else '(missed)'}[/]",
             f"{heard.score:.2f}" if heard else "",
-            f"{escape(said.word)} at {said.start_s:.2f} s" if said else "(false accept)",
+            f"{escape(said.word)} {said.start_s:.2f} s" if said else "(false accept)",
             escape(around(words, said.start_s if said else at)),
         )
     console.print(table)
