@@ -57,7 +57,7 @@ def print_timeline(
     table.add_column("heard", no_wrap=True)
     table.add_column("score", justify="right", no_wrap=True)
     table.add_column("said", no_wrap=True)
-    table.add_column("in", no_wrap=True, overflow="ellipsis", max_width=26)
+    table.add_column("in", no_wrap=True, overflow="ellipsis", max_width=24)
     lines = match(detections, words, keywords)
     for line in lines:
         said, heard = line.said, line.heard

@@ -12,6 +12,7 @@ from kws.errors import ModelError
 from kws.tflite.interpreter import Runner, Tflm, captured_stderr
 
 STEP_BYTES = 64
+_MOST_CRASHES = 16
 FOREIGN_ARENA = 16 * 2**20
 MARGIN_BYTES = 1024
 """Least margin over the smallest arena; an eighth of it where that is more."""
@@ -73,19 +74,20 @@ def smallest_arena(data: bytes, used_bytes: int) -> int:
     Raises
     ------
     ModelError
-        When four times the bytes in use are not enough.
+        When four times the bytes in use are not enough, or it crashes whatever the size.
     """
     size = -(-used_bytes // STEP_BYTES) * STEP_BYTES
     end = 4 * size + 65536
-    while size < end:
+    for _ in range(_MOST_CRASHES):
         command = [sys.executable, "-c", _TRY, str(size), str(end), str(STEP_BYTES)]
         lines = subprocess.run(command, input=data, capture_output=True, check=False).stdout.split()
         if b"enough" in lines:
             return int(lines[-1])
-        if not lines:
+        tried = int(lines[-1]) if lines else end
+        if tried + STEP_BYTES >= end:
             break
-        size = int(lines[-1]) + STEP_BYTES  # crashed there
-    raise ModelError(f"TFLM starts the model in no arena of {used_bytes} to {end} bytes")
+        size = tried + STEP_BYTES  # crashed there
+    raise ModelError(f"TFLM starts the model in no arena of {used_bytes} bytes and more")
 
 
 def arena_with_margin(smallest: int) -> int:
