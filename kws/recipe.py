@@ -1,8 +1,4 @@
-"""A recipe: everything that decides a model, as validated, frozen data.
-
-Recipes are YAML files, one a recipe. Unknown keys are refused with the nearest known name, values
-are checked for type and range, and units are part of the names.
-"""
+"""A recipe: everything that decides a model, as validated, frozen data; units are in the names."""
 
 from difflib import get_close_matches
 from typing import Annotated, Literal

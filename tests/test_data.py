@@ -302,7 +302,7 @@ def test_shift_brings_in_what_a_longer_recording_has(root):
     path = root / "yes" / "long.wav"
     io.write(path, np.full(2 * RATE, 0.25), RATE)
     config = AugmentConfig(
-        copies=4, shift_ms=200, gain_db=(0, 0), noise_probability=0, snr_db=(0, 0)
+        copies=4, speed=(1, 1), shift_ms=200, gain_db=(0, 0), noise_probability=0, snr_db=(0, 0)
     )
     making = Making(FeatureConfig(), RATE, root, (), CLEAN_SEED, config)
     features, _, _ = make_features([Source(path, 0, 0)], making)

@@ -47,12 +47,19 @@ def entry(file: str, **changes) -> dict:
             "largest_minute_steps": 1.75, "minutes": 10,
         },
         "file_bytes": 29012, "float_file_bytes": 89104, "arena_bytes": 5712,
+        "arena_smallest_bytes": 6400,
         "macs_per_second": 1047000, "operators": ["FULLY_CONNECTED", "TANH"],
         "tensor_types": {"INT32": 9, "INT8": 34}, "confusion": CONFUSION,
     } | changes  # fmt: skip
 
 
-WINDOW = {"form": "window", "state": "none", "drift": None, "arena_bytes": 17216}
+WINDOW = {
+    "form": "window",
+    "state": "none",
+    "drift": None,
+    "arena_bytes": 17216,
+    "arena_smallest_bytes": 17280,
+}
 
 
 @pytest.fixture
