@@ -41,12 +41,19 @@ def build_stream(weights: ModelWeights, state: State, int8: bool, name: str) -> 
     if state == "explicit":
         for depth, index in enumerate(after):
             graph.table.tensors[index].name = f"state_{depth}_next"
+            assert _steps(graph, index) == _steps(graph, before[depth])
         graph.table.outputs += after
     else:
         for handle, index in zip(handles, after, strict=True):
             graph.op("ASSIGN_VARIABLE", [handle, index], [])
     builder.signature(graph)
     return builder
+
+
+def _steps(graph: Subgraph, index: int) -> tuple[list[float], list[int]] | None:
+    """Scale and zero point of a tensor; a state goes in as it came out."""
+    found = graph.table.tensors[index].quantization
+    return (found.scale.tolist(), found.zeroPoint.tolist()) if found is not None else None
 
 
 def build_window(weights: ModelWeights, frames: int, int8: bool, name: str) -> ModelBuilder:
