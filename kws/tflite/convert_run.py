@@ -3,7 +3,8 @@
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from kws.data.cache import load_examples
+from kws.data.examples import load_split
+from kws.data.manifest import VALIDATION
 from kws.files import write_bytes, write_json
 from kws.nn.models import load_model
 from kws.recipe import Recipe
@@ -29,7 +30,14 @@ def convert_run(
     model = load_model(run.keras_model)
     weights = read_weights(model)
     converted = convert(weights, recipe, form, state)
-    validation = load_examples(recipe, data, "validation", run.cache)
+    validation = load_split(  # in full precision, as evaluation reads it; the cache is float16
+        data,
+        recipe.data.labels,
+        recipe.features,
+        recipe.clip_samples,
+        VALIDATION,
+        recipe.data.silence_share,
+    )
     reference = keras_posteriors(model, validation.features)
     verification = verify(
         converted.float_data,
