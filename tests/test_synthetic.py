@@ -18,7 +18,7 @@ from kws.data import cast, effects
 from kws.data.espeak import Espeak, Speech
 from kws.data.folder import background_noises, read_folder
 from kws.data.manifest import SPLITS
-from kws.data.passage import SpokenWord, make_passage, read_words, said_at, write_words
+from kws.data.passage import SpokenWord, make_passage, read_words, write_words
 from kws.data.synthetic import FACTS, PIECES, SENTENCES, make_corpus
 from kws.data.takes import EDGE_S, Booth
 from kws.errors import DataError, RecipeError, StorageError
@@ -452,12 +452,6 @@ def test_labels_that_are_none_are_refused_with_their_line(line, tmp_path):
 def test_labels_that_are_missing_are_refused(tmp_path):
     with pytest.raises(DataError, match="no such file"):
         read_words(tmp_path / "none.txt")
-
-
-def test_what_was_said_is_found_during_a_word_and_soon_after():
-    words = [SpokenWord("stop", 1.0, 1.4), SpokenWord("now", 1.5, 1.8)]
-    times = (0.9, 1.0, 1.45, 1.6, 2.2, 2.4)
-    assert [said_at(words, time) for time in times] == ["", "stop", "stop", "now", "now", ""]
 
 
 # The recipe

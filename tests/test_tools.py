@@ -2,8 +2,10 @@
 
 import json
 import shutil
+import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -114,6 +116,29 @@ def test_a_corrupt_clip_is_named_and_too_many_stop(tone_recipe, tone_data, tmp_p
     result = run_tool(*base, "--out", tmp_path / "run", "--set", "data.max_bad_fraction=0.1", *few)
     assert f"left out: {broken}" in result.stdout
     assert "1 clips could not be read" in result.stdout
+
+
+def test_ctrl_c_is_no_traceback(tone_recipe, tone_data, tmp_path):
+    command = [
+        sys.executable, ROOT / "tools" / "train.py", tone_recipe, "--data", tone_data,
+        "--out", tmp_path / "run", "--set", "train.epochs=5000",
+    ]  # fmt: skip
+    # A test run started in the background ignores SIGINT, and so would what it starts.
+    process = subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
+    history = tmp_path / "run" / "history.csv"
+    end = time.monotonic() + 120
+    while not (history.is_file() and len(history.read_text().splitlines()) > 2):
+        assert process.poll() is None
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "interrupted" in stderr
+    assert "Traceback" not in stderr
 
 
 @pytest.mark.slow

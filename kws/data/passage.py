@@ -74,15 +74,6 @@ def make_passage(
     return _over_noise(speech, rng, sample_rate_hz), words
 
 
-def said_at(words: list[SpokenWord], time_s: float, within_s: float = 0.5) -> str:
-    """Give the word said at ``time_s``, or the last one that ended up to ``within_s`` before it.
-
-    A detection comes during its word or soon after. Nothing was said: an empty text.
-    """
-    heard = [word for word in words if word.start_s <= time_s <= word.end_s + within_s]
-    return heard[-1].word if heard else ""
-
-
 def write_words(path: Path, words: list[SpokenWord]) -> None:
     """Write the words as an Audacity label track, a line a word: start, end (seconds) and text."""
     write_text(path, "".join(f"{w.start_s:.3f}\t{w.end_s:.3f}\t{w.word}\n" for w in words))

@@ -99,7 +99,6 @@ class WeightPoint:
     def __init__(
         self, layer: keras.layers.Layer, name: str, shape: tuple[int, int], per_channel: bool
     ):
-        self.per_channel = per_channel
         self._quantizer = quantizers.LastValueQuantizer(
             num_bits=8, per_axis=per_channel, symmetric=True, narrow_range=True
         )
