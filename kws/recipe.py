@@ -3,21 +3,12 @@
 from difflib import get_close_matches
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
-Label = Annotated[str, StringConstraints(min_length=1, pattern=r"^[^_/\\\s][^/\\\s]*$")]
-Probability = Annotated[float, Field(ge=0, le=1)]
-Range = Annotated[tuple[float, float], Field(description="lowest and highest value, in this order")]
+from kws.recipe_augment import AugmentConfig
+from kws.recipe_base import Label, Probability, Section
 
 UNKNOWN, SILENCE = "unknown", "silence"
-
-
-class Section(BaseModel):
-    """What all sections of a recipe share: frozen, no unknown keys, no silent conversions."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
-    )
 
 
 class FeatureConfig(Section):
@@ -123,36 +114,6 @@ class DataConfig(Section):
     def labels(self) -> tuple[str, ...]:
         """Classes in the order of the model's outputs: keywords, unknown, silence."""
         return (*self.keywords, UNKNOWN, SILENCE)
-
-
-class AugmentConfig(Section):
-    """How training clips are varied, so that the model holds up in the world."""
-
-    copies: Annotated[int, Field(ge=1, le=100)] = 4
-    """Augmented copies of each training clip; the clean clip is not kept besides."""
-    shift_ms: Annotated[float, Field(ge=0, le=1000)] = 100.0
-    """Largest time shift, either way."""
-    speed: Range = (0.85, 1.15)
-    """Speed of playing, pitch included: other speakers, in effect."""
-    gain_db: Range = (-20.0, 6.0)
-    noise_probability: Probability = 0.8
-    snr_db: Range = (0.0, 30.0)
-    """Signal-to-noise ratio over the clip's loud part."""
-    time_masks: Annotated[int, Field(ge=0, le=10)] = 1
-    time_mask_frames: Annotated[int, Field(ge=0, le=100)] = 8
-    """SpecAugment (Park et al. 2019): widest mask in time."""
-    band_masks: Annotated[int, Field(ge=0, le=10)] = 1
-    band_mask_bands: Annotated[int, Field(ge=0, le=64)] = 6
-
-    @model_validator(mode="after")
-    def _ordered(self) -> "AugmentConfig":
-        for name in ("speed", "gain_db", "snr_db"):
-            low, high = getattr(self, name)
-            if low > high:
-                raise ValueError(f"{name}: {low} to {high} is not a range from low to high")
-        if not 0.5 <= self.speed[0] <= self.speed[1] <= 2.0:
-            raise ValueError(f"speed: found {self.speed}, expected a range within 0.5 to 2")
-        return self
 
 
 class ModelConfig(Section):

@@ -12,14 +12,17 @@ ALL = "all"
 """Not a split: every clip, whatever its split."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Clip:
-    """A recording of one word; a speaker's clips are all in one split."""
+    """A recording of one word, or a piece of one; a speaker's clips are all in one split."""
 
     path: Path
     label: str
     speaker: str
     split: str
+    start_s: float = 0.0
+    duration_s: float | None = None
+    """None: to the file's end"""
 
 
 def of_split(clips: list[Clip], split: str, where: Path) -> list[Clip]:

@@ -1,0 +1,1 @@
+"""The commands of ``prepare_data.py``, one a file: ``add`` its arguments, ``main`` does it."""
