@@ -49,6 +49,11 @@ class KeywordModel(keras.Model):
         self._initial_mode = mode
 
     @property
+    def mode(self) -> Mode:
+        """How the quantization points run."""
+        return self.normalize.mode
+
+    @property
     def state_sizes(self) -> list[int]:
         return [count * (2 if self.bidirectional else 1) for count in self.units]
 
@@ -105,7 +110,7 @@ class KeywordModel(keras.Model):
                 for key in ("mean", "deviation", "low", "high")
             },
             "per_channel": self.per_channel,
-            "mode": self.normalize.mode,
+            "mode": self.mode,
         }
 
     def build_for(self, size: int) -> "KeywordModel":

@@ -2,26 +2,23 @@
 
 import csv
 import io
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
-import tf_keras as keras
 
 from kws.data.batches import batches_per_epoch, training_batches
 from kws.errors import DataError
 from kws.files import whole, write_text
 from kws.nn.checkpoint import restore, save
 from kws.nn.models import KeywordModel
+from kws.nn.steps import learning_rates, make_optimizer, reset, train_step
 from kws.progress import progress
 from kws.recipe import Recipe
 from kws.run import RunFolder
 
-WARM_UP = 0.05
-"""Share of a phase over which the learning rate rises."""
 EVALUATION_BATCH = 256
 
 
@@ -81,7 +78,7 @@ def fit(
             f"{clips} training clips are less than one batch of {recipe.train.batch_size}; "
             "set train.batch_size lower or bring more clips"
         )
-    optimizer = _optimizer(recipe, model)
+    optimizer = make_optimizer(recipe, model)
     history = [Epoch(**line) for line in restore(run.checkpoint, model, optimizer)]
     done = len(history)
     write_history(run.history, history)
@@ -89,7 +86,7 @@ def fit(
         last = phase.first_epoch + phase.epochs
         if phase.name == "qat" and done <= phase.first_epoch:
             calibrate(model, recipe, training)
-            _reset(optimizer)
+            reset(optimizer)
         model.set_mode("int8" if phase.name == "qat" else "float")
         if done < last:
             history += _run_phase(
@@ -154,15 +151,17 @@ def _run_phase(
     model, optimizer, recipe, phase, done, training, validation, run, before
 ) -> list[Epoch]:
     steps = batches_per_epoch(recipe, len(training.labels))
-    step, predict = _train_step(model, optimizer, recipe), predictor(model)
+    step, predict = train_step(model, optimizer, recipe), predictor(model)
     history: list[Epoch] = []
     left = phase.first_epoch + phase.epochs - done
     with progress(f"training ({phase.name})", left * steps, "batches") as advance:
         for epoch in range(done, phase.first_epoch + phase.epochs):
-            rates = _learning_rates(phase, epoch - phase.first_epoch, steps)
+            rates = learning_rates(
+                phase.learning_rate, phase.epochs * steps, (epoch - phase.first_epoch) * steps
+            )
             state, losses = model.zero_state(recipe.train.batch_size), []
             batches = training_batches(recipe, training.features, training.labels, epoch)
-            for rate, (features, labels, carried) in zip(rates, batches, strict=True):
+            for rate, (features, labels, carried) in zip(rates, batches, strict=False):
                 optimizer.learning_rate.assign(rate)
                 loss, state = step(features, labels, carried, state)
                 losses.append(loss)
@@ -173,55 +172,6 @@ def _run_phase(
             write_history(run.history, before + history)
             save(run.checkpoint, model, optimizer, [asdict(line) for line in before + history])
     return history
-
-
-def _train_step(model: KeywordModel, optimizer: keras.optimizers.Optimizer, recipe: Recipe):
-    train, classes = recipe.train, model.classes
-
-    @tf.function(jit_compile=True)
-    def step(features, labels, carried, state):
-        state = [carried * tf.stop_gradient(last) for last in state]
-        targets = tf.one_hot(labels, classes) * (1 - train.label_smoothing)
-        targets += train.label_smoothing / classes
-        with tf.GradientTape() as tape:
-            logits, state = model(features, state)
-            logits = logits[:, -train.loss_frames :]
-            spread = tf.repeat(targets[:, None], logits.shape[1], axis=1)
-            loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(spread, logits))
-        gradients = tape.gradient(loss, model.trainable_variables)
-        optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
-        return loss, state
-
-    return step
-
-
-def _learning_rates(phase: Phase, epoch: int, steps: int) -> Iterator[float]:
-    """Of one epoch's steps: a linear rise, then a cosine to zero (Loshchilov & Hutter 2017)."""
-    total = phase.epochs * steps
-    warm = max(1, round(WARM_UP * total))
-    for step in range(epoch * steps, (epoch + 1) * steps):
-        if step < warm:
-            yield phase.learning_rate * (step + 1) / warm
-        else:
-            share = (step - warm) / max(1, total - warm)
-            yield phase.learning_rate * 0.5 * (1 + math.cos(math.pi * share))
-
-
-def _optimizer(recipe: Recipe, model: KeywordModel) -> keras.optimizers.Optimizer:
-    optimizer = keras.optimizers.Adam(
-        recipe.train.learning_rate,
-        global_clipnorm=recipe.train.clip_norm,
-        weight_decay=recipe.train.weight_decay or None,
-        jit_compile=False,
-    )
-    optimizer.build(model.trainable_variables)
-    return optimizer
-
-
-def _reset(optimizer: keras.optimizers.Optimizer) -> None:
-    """Forget the moments of the phase before."""
-    for variable in optimizer.variables:
-        variable.assign(tf.zeros_like(variable))
 
 
 def write_history(path: Path, history: list[Epoch]) -> None:
