@@ -179,8 +179,7 @@ def _input_device(sound: Any, number: int | None) -> Any:
         known = input_devices()
         if not known:
             raise AudioError(
-                "no microphone found: PortAudio knows of no device that records; "
-                "plug one in, or read a file (--wav)"
+                "no microphone found: PortAudio knows of no device that records; plug one in"
             ) from error
         names = ", ".join(f"{device.number} ({device.name})" for device in known)
         if number is None:
