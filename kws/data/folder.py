@@ -1,4 +1,4 @@
-"""Clips of a data folder: ``<root>/<word>/*.wav|flac|ogg``, in the manner of Speech Commands."""
+"""Clips of a data folder, ``<root>/<word>/*``, in the manner of Speech Commands or any other."""
 
 from pathlib import Path
 
@@ -6,7 +6,9 @@ import numpy as np
 
 from kws.audio import io
 from kws.data.manifest import Clip
+from kws.data.scan import scan
 from kws.data.speech_commands import speaker_of, split_of
+from kws.data.splits import UNDECIDED
 from kws.errors import DataError
 from kws.recipe import SILENCE, UNKNOWN
 
@@ -43,14 +45,14 @@ def read_folder(root: Path, labels: tuple[str, ...]) -> list[Clip]:
         )
     clips = []
     for folder in folders:
-        label = _label_of(folder.name, keywords)
+        label = label_of(folder.name, keywords)
         if label is None:
             continue
         sounds = sound_files(folder)
         if not sounds and label in keywords:
             raise DataError(
-                f"{folder}: a keyword's folder without a sound file; expected .wav, .flac or .ogg: "
-                "add recordings or take the keyword out of the recipe"
+                f"{folder}: a keyword's folder without a sound file; expected "
+                f"{', '.join(io.SUFFIXES)}: add recordings or take the keyword out of the recipe"
             )
         for path in sounds:
             speaker = speaker_of(path.name)
@@ -58,9 +60,47 @@ def read_folder(root: Path, labels: tuple[str, ...]) -> list[Clip]:
     return clips
 
 
+def gather_folder(root: Path) -> tuple[list[Clip], list[str]]:
+    """List the clips of any folder, without a speaker or a split: the top folder is the label.
+
+    Unlike :func:`read_folder` it goes into folders below, reads no meaning into file names and
+    survives what is broken. Spaces in a label become ``_``.
+
+    Returns
+    -------
+    the clips, and notes on what was left out.
+
+    Raises
+    ------
+    DataError
+        When there is no such folder, or no sound file in a folder of a label.
+    """
+    found = scan(root)
+    clips, aside = [], 0
+    for path in found.files:
+        top, *below = path.relative_to(root).parts
+        label = _SPECIAL.get(top, top)
+        if below and not label.startswith("_"):
+            clips.append(Clip(path, "_".join(label.split()), "", UNDECIDED))
+        else:
+            aside += 1
+    if not clips:
+        raise DataError(
+            f"{root}: no sound files in a folder of a label; expected {root / 'WORD'} with "
+            f"{', '.join(io.SUFFIXES)}"
+        )
+    notes = found.notes()
+    if aside:
+        notes.append(f"no clips, beside the folders or in one that begins with _: {aside}")
+    return clips, notes
+
+
 def noise_files(root: Path) -> list[Path]:
-    """The recordings in ``_background_noise_``, sorted; none where there is no such folder."""
-    folder = root / NOISE_FOLDER
+    """The recordings in ``_background_noise_``, sorted; none where there is no such folder.
+
+    It is in the data folder, or beside the manifest that is given instead of one.
+    """
+    folder = (root.parent if root.is_file() else root) / NOISE_FOLDER
     return sound_files(folder) if folder.is_dir() else []
 
 
@@ -85,8 +125,8 @@ def sound_files(folder: Path) -> list[Path]:
     return [path for path in files if path.suffix.lower() in io.SUFFIXES]
 
 
-def _label_of(name: str, keywords: list[str]) -> str | None:
-    """The label of a folder's clips, or None where it holds none."""
+def label_of(name: str, keywords: list[str]) -> str | None:
+    """The label of the clips in a folder of this name, or None where it holds none."""
     if name in keywords:
         return name
     if name in _SPECIAL:

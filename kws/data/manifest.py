@@ -19,6 +19,7 @@ class Clip:
     path: Path
     label: str
     speaker: str
+    """``""``: not known"""
     split: str
     start_s: float = 0.0
     duration_s: float | None = None
@@ -43,7 +44,7 @@ def of_split(clips: list[Clip], split: str, where: Path) -> list[Clip]:
         found = ", ".join(f"{name} {counts[name]}" for name in SPLITS)
         raise DataError(
             f"{where}: no clips in the {split} split (found: {found}); "
-            "the split follows from the file names: take another split, or all"
+            "a speaker's clips are all in one split: take another split, or all"
         )
     return chosen
 
@@ -68,4 +69,5 @@ def require_labels(clips: list[Clip], labels: tuple[str, ...], split: str, where
 def _folder_hint(label: str, where: Path) -> str:
     if label == "unknown":
         return " of words that are not keywords, a folder a word"
-    return f" to {where / label}, or take the keyword out of the recipe"
+    place = where if where.suffix == ".csv" else where / label
+    return f" to {place}, or take the keyword out of the recipe"

@@ -1,0 +1,51 @@
+"""The clips of a corpus, whichever way it is kept: a manifest, or a folder a word."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from kws.data.folder import label_of, read_folder
+from kws.data.manifest import Clip
+from kws.data.manifest_file import NAME, read_manifest
+from kws.errors import DataError
+from kws.recipe import SILENCE, UNKNOWN
+
+
+def read_clips(root: Path, labels: tuple[str, ...]) -> list[Clip]:
+    """List the clips of a corpus under a model's labels.
+
+    A word that is not a keyword is ``unknown``.
+
+    Parameters
+    ----------
+    root : a manifest, a folder that holds ``manifest.csv``, or one with a folder a word.
+    labels : the classes; those except ``unknown`` and ``silence`` are the keywords.
+
+    Raises
+    ------
+    DataError
+        As :func:`read_manifest` and :func:`kws.data.folder.read_folder`; or when no clip of the
+        manifest is of any keyword.
+    """
+    manifest = manifest_of(root)
+    if manifest is None:
+        return read_folder(root, labels)
+    keywords = [label for label in labels if label not in (UNKNOWN, SILENCE)]
+    clips = read_manifest(manifest)
+    words = dict.fromkeys(clip.label for clip in clips)
+    if not words.keys() & set(keywords):
+        raise DataError(
+            f"{manifest}: no clip of any keyword; expected {', '.join(keywords[:8])}, found "
+            f"{', '.join(sorted(words)[:8])}: take another recipe or another manifest"
+        )
+    renamed = {word: label_of(word, keywords) or UNKNOWN for word in words}
+    return [
+        clip if renamed[clip.label] == clip.label else replace(clip, label=renamed[clip.label])
+        for clip in clips
+    ]
+
+
+def manifest_of(root: Path) -> Path | None:
+    """The manifest that describes a corpus; None where the folders' names do."""
+    if root.suffix.lower() == ".csv" and not root.is_dir():
+        return root
+    return root / NAME if (root / NAME).is_file() else None

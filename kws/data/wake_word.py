@@ -1,0 +1,82 @@
+"""One wake word against everything else: recordings with it, recordings without it."""
+
+import math
+from pathlib import Path
+
+from kws.audio import io
+from kws.data.manifest import Clip
+from kws.data.scan import Scan, scan
+from kws.data.splits import UNDECIDED
+from kws.errors import AudioError, DataError
+from kws.progress import progress
+from kws.recipe import SILENCE, UNKNOWN
+
+
+def gather_wake_word(
+    word: str, positives: list[Path], negatives: list[Path], clip_s: float = 1.0
+) -> tuple[list[Clip], list[str]]:
+    """List clips of one word and of anything else, without a speaker or a split.
+
+    Parameters
+    ----------
+    word : the label of the positives.
+    positives : folders of recordings of the word alone, a clip a file.
+    negatives : folders of recordings without the word; long ones are cut into pieces.
+    clip_s : length of a piece, in seconds.
+
+    Returns
+    -------
+    the clips, and notes on what was left out.
+
+    Raises
+    ------
+    DataError
+        When the word is none, a folder is missing, or there are no sound files in the positives or
+        the negatives.
+    """
+    word = "_".join(word.split())
+    if word in ("", UNKNOWN, SILENCE):
+        raise DataError(f"wake word {word!r}: expected a word such as alexa")
+    found, others = _scan_all(positives, "positives"), _scan_all(negatives, "negatives")
+    both = set(found.files) & set(others.files)
+    if both:
+        raise DataError(f"{min(both)}: among the positives and the negatives, expected in one")
+    clips = [Clip(path, word, "", UNDECIDED) for path in found.files]
+    with progress("measuring recordings", len(others.files), "files") as advance:
+        for path in others.files:
+            try:
+                clips += cut(path, clip_s)
+            except AudioError as error:
+                others.left_out.add(str(error))
+            advance()
+    if all(clip.label == word for clip in clips):
+        raise DataError(f"not one negative recording can be read; {others.left_out.first[0]}")
+    return clips, found.notes() + others.notes()
+
+
+def cut(path: Path, clip_s: float) -> list[Clip]:
+    """Cut a recording into pieces; one shorter than a piece and a half stays whole.
+
+    The last piece ends with the recording and may overlap the one before; less than half a piece
+    that remains is left.
+
+    Raises
+    ------
+    AudioError
+        When the file cannot be read.
+    """
+    length_s = io.length_s(path)
+    pieces = math.floor(length_s / clip_s + 0.5)
+    if pieces < 2:
+        return [Clip(path, UNKNOWN, "", UNDECIDED)]
+    last_s = math.floor((length_s - clip_s) * 1000) / 1000
+    starts_s = [min(round(i * clip_s, 3), last_s) for i in range(pieces)]
+    return [Clip(path, UNKNOWN, "", UNDECIDED, start_s, clip_s) for start_s in starts_s]
+
+
+def _scan_all(folders: list[Path], what: str) -> Scan:
+    found = scan(*folders)
+    if not found.files:
+        names = ", ".join(map(str, folders))
+        raise DataError(f"{names}: no sound files among the {what} ({', '.join(io.SUFFIXES)})")
+    return found
