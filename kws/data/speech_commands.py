@@ -13,6 +13,8 @@ MAX_NUM_WAVS_PER_CLASS = 2**27 - 1
 VALIDATION_PERCENT = 10.0
 TESTING_PERCENT = 10.0
 _MARK = "_nohash_"
+COMMANDS = ("yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go")
+"""The keywords of the twelve-class task (section 6); unknown and silence are the other two."""
 
 
 def speaker_of(name: str) -> str:
@@ -24,9 +26,17 @@ def speaker_of(name: str) -> str:
     return before if mark else name.rpartition(".")[0] or name
 
 
+def speaker_of_unknown(name: str) -> str:
+    """The speaker of the test archive's unknown word ``WORD_SPEAKER_nohash_NUMBER.wav.wav``."""
+    return speaker_of(name).rpartition("_")[2]
+
+
 def split_of(speaker: str) -> str:
     """The split of a speaker: 10 % validation, 10 % testing, the rest training."""
-    number = int(hashlib.sha1(speaker.encode(), usedforsecurity=False).hexdigest(), 16)
+    number = int(
+        hashlib.sha1(speaker.encode(errors="surrogateescape"), usedforsecurity=False).hexdigest(),
+        16,
+    )
     percent = number % (MAX_NUM_WAVS_PER_CLASS + 1) * (100.0 / MAX_NUM_WAVS_PER_CLASS)
     if percent < VALIDATION_PERCENT:
         return VALIDATION
