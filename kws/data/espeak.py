@@ -2,65 +2,23 @@
 
 import _ctypes
 import ctypes
-import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 
+from kws.data.espeak_c import Callback, load
 from kws.errors import DataError
 from kws.recipe import nearest
 
 FASTEST_WPM = 450
 
 # Values of espeak-ng's speak_lib.h.
-_SYNCHRONOUS, _DONT_EXIT, _UTF8, _CHARACTERS = 2, 0x8000, 1, 1
+_UTF8, _PHONEME_INPUT, _CHARACTERS, _IPA = 1, 0x100, 1, 2
 _RATE, _VOLUME, _PITCH, _RANGE = 1, 2, 3, 4
 _LIST_END, _WORD = 0, 1
 _QUIET = 30  # of 100: at the default volume some variants clip
-
-
-class _EventId(ctypes.Union):
-    _fields_ = (("number", ctypes.c_int), ("name", ctypes.c_char_p), ("string", ctypes.c_char * 8))
-
-
-class _Event(ctypes.Structure):
-    _fields_ = (
-        ("type", ctypes.c_int),
-        ("unique_identifier", ctypes.c_uint),
-        ("text_position", ctypes.c_int),
-        ("length", ctypes.c_int),
-        ("audio_position", ctypes.c_int),
-        ("sample", ctypes.c_int),
-        ("user_data", ctypes.c_void_p),
-        ("id", _EventId),
-    )
-
-
-_Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.POINTER(_Event))
-
-_SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
-    "espeak_Initialize": (
-        ctypes.c_int,
-        (ctypes.c_int, ctypes.c_int, ctypes.c_char_p, ctypes.c_int),
-    ),
-    "espeak_Info": (ctypes.c_char_p, (ctypes.POINTER(ctypes.c_char_p),)),
-    "espeak_SetSynthCallback": (None, (_Callback,)),
-    "espeak_SetVoiceByName": (ctypes.c_int, (ctypes.c_char_p,)),
-    "espeak_SetParameter": (ctypes.c_int, (ctypes.c_int, ctypes.c_int, ctypes.c_int)),
-    "espeak_Synth": (
-        ctypes.c_int,
-        (
-            *(ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint, ctypes.c_int, ctypes.c_uint),
-            *(ctypes.c_uint, ctypes.POINTER(ctypes.c_uint), ctypes.c_void_p),
-        ),
-    ),
-    "espeak_Synchronize": (ctypes.c_int, ()),
-    "espeak_Terminate": (ctypes.c_int, ()),
-    "espeak_ng_SetRandSeed": (ctypes.c_int, (ctypes.c_long,)),
-}
 
 
 @dataclass(frozen=True)
@@ -100,24 +58,16 @@ class Espeak:
 
     def __enter__(self) -> Self:
         assert not Espeak._in_use, "espeak-ng has one global state: one block at a time"
-        library, data = _find()
+        with ExitStack() as links:
+            self._library, self._rate, data = load(links)
+            self._links = links.pop_all()
         self._variants = sorted(path.name for path in (data / "voices/!v").iterdir())
-        try:
-            self._library = ctypes.CDLL(str(library))
-        except OSError as error:
-            raise DataError(f"{library}: espeak-ng cannot be loaded ({error})") from error
-        for name, (result, arguments) in _SIGNATURES.items():
-            function = getattr(self._library, name)
-            function.restype, function.argtypes = result, arguments
-        self._links = ExitStack()
-        path = str(_short(data, self._links)).encode()
-        self._rate = self._library.espeak_Initialize(_SYNCHRONOUS, 0, path, _DONT_EXIT)
-        if self._rate <= 0:
-            self._links.close()
-            raise DataError(f"{data}: espeak-ng cannot use this; install espeakng-loader again")
+        files = (path for path in (data / "lang").rglob("*") if path.is_file())
+        self.languages = sorted(path.name.lower() for path in files)
+        """Names of espeak-ng's languages and accents, such as ``de`` and ``en-gb-scotland``."""
         self._pcm: list[bytes] = []
         self._marks: list[tuple[int, int]] = []
-        self._callback = _Callback(self._collect)  # kept: espeak-ng holds only a pointer to it
+        self._callback = Callback(self._collect)  # kept: espeak-ng holds only a pointer to it
         self._library.espeak_SetSynthCallback(self._callback)
         self._library.espeak_ng_SetRandSeed(1)
         Espeak._in_use = True
@@ -148,7 +98,8 @@ class Espeak:
 
         Parameters
         ----------
-        text : plain text; punctuation shapes its melody and pauses.
+        text : plain text; punctuation shapes its melody and pauses. Phonemes in espeak-ng's
+            spelling can stand between ``[[`` and ``]]``.
         accent : an espeak-ng voice, such as ``en-us``.
         variant : how it is changed, such as ``f3``; nothing for the voice as it is.
         rate_wpm : words a minute, 80..``FASTEST_WPM``.
@@ -168,7 +119,7 @@ class Espeak:
         self._pcm, self._marks = [], []
         encoded = text.encode()
         status = self._library.espeak_Synth(
-            encoded, len(encoded) + 1, 0, _CHARACTERS, 0, _UTF8, None, None
+            encoded, len(encoded) + 1, 0, _CHARACTERS, 0, _UTF8 | _PHONEME_INPUT, None, None
         )
         self._library.espeak_Synchronize()
         audio = np.frombuffer(b"".join(self._pcm), np.int16).astype(np.float32) / 32768
@@ -177,6 +128,27 @@ class Espeak:
             raise DataError(f"espeak-ng says nothing for {text!r}; write words as they are spoken")
         return Speech(audio, self._rate, words)
 
+    def phonemes(self, text: str, accent: str, separator: str, ipa: bool = False) -> str:
+        """The phonemes of ``text``, with ``separator`` between them and spaces between words.
+
+        They are spelled as espeak-ng does, which :meth:`speak` understands between ``[[`` and
+        ``]]``, or in the International Phonetic Alphabet. Stress marks stand before a vowel.
+
+        Raises
+        ------
+        DataError
+            When the voice is not there.
+        """
+        self._set_voice(accent, "")
+        rest = ctypes.c_char_p(text.encode())
+        clauses = []
+        while rest.value:
+            spoken = self._library.espeak_TextToPhonemes(
+                ctypes.byref(rest), _CHARACTERS, ord(separator) << 8 | (_IPA if ipa else 0)
+            )
+            clauses.append((spoken or b"").decode())
+        return " ".join(clauses)
+
     def _set_voice(self, accent: str, variant: str) -> None:
         if variant and variant not in self._variants:  # espeak-ng would pass over it silently
             raise DataError(
@@ -184,7 +156,7 @@ class Espeak:
             )
         name = f"{accent}+{variant}" if variant else accent
         if self._library.espeak_SetVoiceByName(name.encode()) != 0:
-            raise DataError(f"espeak-ng has no voice {name!r}; English ones are such as 'en-us'")
+            raise DataError(f"espeak-ng has no voice {name!r}{nearest(accent, self.languages)}")
 
     def _collect(self, samples: int | None, count: int, events: Any) -> int:
         if samples and count:
@@ -195,28 +167,6 @@ class Espeak:
                 self._marks.append((events[index].text_position - 1, events[index].sample))
             index += 1
         return 0
-
-
-def _find() -> tuple[Path, Path]:
-    """The library, and its folder of voices."""
-    try:
-        import espeakng_loader
-
-        return Path(espeakng_loader.get_library_path()), Path(espeakng_loader.get_data_path())
-    except (ImportError, RuntimeError) as error:
-        raise DataError(
-            "the demonstration corpus is spoken by espeak-ng, which is not installed; "
-            "run `pip install espeakng-loader`, or give recordings with --data"
-        ) from error
-
-
-def _short(data: Path, links: ExitStack) -> Path:
-    """A path to ``data`` that fits espeak-ng's buffers (160 bytes, names below it included)."""
-    if len(str(data).encode()) <= 100:
-        return data
-    link = Path(links.enter_context(tempfile.TemporaryDirectory(prefix="kws_"))) / "data"
-    link.symlink_to(data, target_is_directory=True)
-    return link
 
 
 def _word_times(
