@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kws.audio.augment import coloured_noise, hum, loud_power
+from kws.audio.noise import coloured_noise, hum, loud_power
 from kws.data.cast import passage_cast
 from kws.data.effects import reverberate
 from kws.data.espeak import Espeak

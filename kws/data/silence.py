@@ -3,9 +3,11 @@
 A model that has learned silence at one level takes other levels for a word.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from kws.audio.augment import cut_noise
+from kws.audio.noise import cut_noise
 
 DIGITAL_ZERO_SHARE = 0.05
 """Share of clips that are all zeros, as from a microphone that is switched off."""
@@ -15,7 +17,7 @@ _TRAINING_PART = 0.8
 
 
 def make_silence(
-    samples: int, noises: list[np.ndarray], rng: np.random.Generator, sample_rate_hz: int
+    samples: int, noises: Sequence[np.ndarray], rng: np.random.Generator, sample_rate_hz: int
 ) -> np.ndarray:
     """Make one clip of silence.
 

@@ -13,7 +13,7 @@ import joblib
 import numpy as np
 import soundfile
 
-from kws.audio.augment import coloured_noise, hum
+from kws.audio.noise import coloured_noise, hum
 from kws.data.cast import SPEAKERS, Speaker, corpus_cast
 from kws.data.effects import babble
 from kws.data.espeak import Espeak

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import soxr
 
-from kws.audio.augment import coloured_noise, loud_power
+from kws.audio.noise import coloured_noise, loud_power
 from kws.data.cast import Speaker
 from kws.data.effects import band_limit, reverberate
 from kws.data.espeak import FASTEST_WPM, Espeak, WordTime
