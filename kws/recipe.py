@@ -95,8 +95,10 @@ class DataConfig(Section):
     folder: str | None = None
     """Data folder where ``--data`` is not given, relative to the current folder."""
     clip_ms: Annotated[float, Field(ge=100, le=10_000)] = 1000.0
-    silence_share: Annotated[float, Field(gt=0, le=0.5)] = 0.1
-    """Silence clips, as a share of all clips of a split."""
+    unknown: bool = True
+    """Whether other words are a class; without it their clips are left out."""
+    silence_share: Annotated[float, Field(ge=0, le=0.5)] = 0.1
+    """Silence clips, as a share of all clips of a split; 0: silence is no class."""
     max_bad_fraction: Probability = 0.01
     """Training stops if more than this share of the clips cannot be read."""
     synthetic: SyntheticConfig | None = None
@@ -113,7 +115,8 @@ class DataConfig(Section):
     @property
     def labels(self) -> tuple[str, ...]:
         """Classes in the order of the model's outputs: keywords, unknown, silence."""
-        return (*self.keywords, UNKNOWN, SILENCE)
+        others = ((UNKNOWN, self.unknown), (SILENCE, self.silence_share > 0))
+        return (*self.keywords, *(label for label, wanted in others if wanted))
 
 
 class ModelConfig(Section):

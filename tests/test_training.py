@@ -124,7 +124,7 @@ def recipe_for_batches(tone_recipe):
 def test_an_epoch_takes_each_clip_once_in_one_copy(tone_recipe):
     recipe = recipe_for_batches(tone_recipe)
     features = np.repeat(np.arange(30, dtype=np.float16), 49 * 40).reshape(30, 49, 40)
-    labels = np.tile(np.arange(10), 3)
+    labels = np.tile(np.arange(10) % 4, 3)
     assert batches_per_epoch(recipe, 30) == 2
     copies = []
     for epoch in range(3):
@@ -146,13 +146,33 @@ def test_carried_share_rises_over_float_training_and_stays(tone_recipe):
 def test_batches_depend_on_seed_and_epoch_alone(tone_recipe):
     recipe = recipe_for_batches(tone_recipe)
     features = np.random.default_rng(0).normal(size=(30, 49, 40)).astype(np.float16)
-    labels = np.tile(np.arange(10), 3)
+    labels = np.tile(np.arange(10) % 4, 3)
 
     def first(epoch):
         return next(iter(training_batches(recipe, features, labels, epoch)))[0].numpy()
 
     np.testing.assert_array_equal(first(4), first(4))
     assert not np.array_equal(first(4), first(5))
+
+
+def test_targets_are_one_hot_and_mixed_where_the_recipe_says(tone_recipe):
+    features = np.random.default_rng(0).normal(size=(30, 49, 40)).astype(np.float16)
+    labels = np.tile(np.arange(10) % 4, 3)
+
+    def first(*changes):
+        recipe = read_recipe(tone_recipe, ("augment.copies=3", "train.batch_size=4", *changes))
+        return [part.numpy() for part in next(iter(training_batches(recipe, features, labels, 0)))]
+
+    clean, targets, carried = first()
+    assert sorted(targets.ravel()) == [0.0] * 12 + [1.0] * 4
+    rows = [np.flatnonzero((features == clip).all(axis=(1, 2)))[0] for clip in clean]
+    assert targets.argmax(axis=1).tolist() == labels[rows].tolist()
+    mixed, soft, carried_too = first("augment.mixup_alpha=1")
+    assert np.array_equal(carried, carried_too)
+    assert soft.sum(axis=1) == pytest.approx(np.ones(4))
+    assert ((soft > 0) & (soft < 1)).any()
+    share, *_ = np.linalg.lstsq(clean.reshape(4, -1).T, mixed.reshape(4, -1).T, rcond=None)
+    np.testing.assert_allclose(share.T @ targets, soft, atol=1e-3)
 
 
 def test_a_run_is_never_written_over(tone_run, tone_recipe, tmp_path):

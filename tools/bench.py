@@ -28,6 +28,8 @@ def main() -> None:
         (HOST, ("way", "file", "TFLM arena", "outcome"), size_rows()),
         ("training, clips a second, one run", ("way", "clips/s", "ratio"), speed_rows()),
         ("features, one core", ("way", "rate"), feature_rows()),
+        ("from sound files to features", ("way", "clips/s", "ratio"), preparation_rows()),
+        ("a training step", ("part", "share of its time"), input_rows()),
     ]
     show(tables)
     write_text(arguments.out, "\n".join(markdown(*table) for table in tables))
@@ -122,6 +124,24 @@ def feature_rows() -> list[tuple[str, ...]]:
         ("clip by clip", f"{1 / single:.0f} clips/s"),
         ("streaming, blocks of 20 ms", f"{streamed:.2%} of real time"),
     ]
+
+
+def preparation_rows() -> list[tuple[str, ...]]:
+    """Clips a second from files to features, and the ratio to a plain loop."""
+    from kws.data.speed import preparation_rates
+
+    with tempfile.TemporaryDirectory() as folder:
+        rates = preparation_rates(Path(folder))
+    reference = next(iter(rates.values()))
+    return [(name, f"{rate:.0f}", f"{rate / reference:.2f}") for name, rate in rates.items()]
+
+
+def input_rows() -> list[tuple[str, ...]]:
+    """How long training waits for its batches."""
+    from kws.nn.speed import input_bound_share
+
+    with tempfile.TemporaryDirectory() as folder:
+        return [("waiting for the batch", f"{input_bound_share(Path(folder)):.1%}")]
 
 
 def timed(call) -> float:

@@ -3,7 +3,7 @@
 import argparse
 
 from cli import run
-from prepare import cache, check, folder, preview, record, say, speech_commands
+from prepare import cache, check, features, folder, preview, record, say, speech_commands
 
 COMMANDS = {
     "speech-commands": speech_commands,
@@ -12,6 +12,7 @@ COMMANDS = {
     "record": record,
     "say": say,
     "preview": preview,
+    "features": features,
     "cache": cache,
 }
 

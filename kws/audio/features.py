@@ -1,9 +1,10 @@
-"""Log-mel and MFCC frames by librosa, and their streaming twin.
+"""Log-mel and MFCC frames, of whole clips and of streams, with librosa's definitions.
 
-Both are frame-local: a frame depends on its own samples alone (``center=False``, ``top_db=None``),
-so that a device which hears the sound block by block computes the very frames of the whole clip.
-They are computed in double precision, because the rounding of a float32 FFT depends on how many
-frames it transforms at a time.
+The values are those of ``librosa.feature.melspectrogram``, ``power_to_db`` and ``mfcc`` (a test
+holds them together), but frame-local: a frame depends on its own samples alone (``center=False``,
+``top_db=None``), so that a device which hears the sound block by block computes the very frames of
+the whole clip. Clips and streams share one transform. It is in double precision, because the
+rounding of a float32 FFT depends on how many frames it transforms at a time.
 """
 
 import functools
@@ -12,8 +13,8 @@ import numpy as np
 
 from kws.recipe import FeatureConfig
 
-BATCH = 64
-"""Clips extracted at a time; larger stacks fall out of the processor's cache."""
+BATCH = 8
+"""Clips transformed at a time; larger stacks fall out of the processor's cache."""
 
 
 def extract(audio: np.ndarray, config: FeatureConfig) -> np.ndarray:
@@ -28,36 +29,25 @@ def extract(audio: np.ndarray, config: FeatureConfig) -> np.ndarray:
     float32 (frames, size) or (clips, frames, size), time first; log-mel in dB.
         ``frames = 1 + (samples - fft_size) // hop``; none where the clip is shorter than that.
     """
-    audio = np.asarray(audio, dtype=np.float64)
+    audio = np.asarray(audio)
+    stacked = np.atleast_2d(audio)
     frames = config.frames(audio.shape[-1])
-    if frames == 0:
-        return np.zeros((*audio.shape[:-1], 0, config.size), dtype=np.float32)
-    if audio.ndim == 1 or len(audio) <= BATCH:
-        return _extract(audio, config)
-    parts = [_extract(audio[i : i + BATCH], config) for i in range(0, len(audio), BATCH)]
-    return np.concatenate(parts)
+    features = np.zeros((len(stacked), frames, config.size), np.float32)
+    for start in range(0, len(stacked) if frames else 0, BATCH):
+        part = stacked[start : start + BATCH].astype(np.float64)
+        windows = np.lib.stride_tricks.sliding_window_view(part, config.fft_size, axis=-1)
+        chosen = windows[:, :: config.hop_samples][:, :frames]
+        features[start : start + BATCH] = _transform(chosen, config)
+    return features.reshape(*audio.shape[:-1], frames, config.size)
 
 
-def _extract(audio: np.ndarray, config: FeatureConfig) -> np.ndarray:
-    import librosa  # a second to load: not for those who only listen
-
-    mel = librosa.feature.melspectrogram(
-        y=audio,
-        sr=config.sample_rate_hz,
-        n_fft=config.fft_size,
-        hop_length=config.hop_samples,
-        win_length=config.window_samples,
-        window="hann",
-        center=False,
-        power=2.0,
-        n_mels=config.mel_bands,
-        fmin=config.low_hz,
-        fmax=config.high_hz,
-    )
-    features = librosa.power_to_db(mel, ref=1.0, amin=config.log_floor, top_db=None)
-    if config.kind == "mfcc":
-        features = librosa.feature.mfcc(S=features, n_mfcc=config.size, dct_type=2, norm="ortho")
-    return np.ascontiguousarray(np.swapaxes(features, -1, -2), dtype=np.float32)
+def _transform(frames: np.ndarray, config: FeatureConfig) -> np.ndarray:
+    """Float64 (..., fft_size) samples to (..., size)."""
+    hann, mel_of, dct = _tables(config)
+    spectrum = np.fft.rfft(frames * hann)
+    mel = (spectrum.real**2 + spectrum.imag**2) @ mel_of
+    features = 10.0 * np.log10(np.maximum(mel, config.log_floor))
+    return features if dct is None else features @ dct
 
 
 def window(config: FeatureConfig) -> np.ndarray:
@@ -115,7 +105,6 @@ class StreamingFeatures:
 
     def __init__(self, config: FeatureConfig):
         self.config = config
-        self._window, self._mel, self._dct = _tables(config)
         self._pending = np.zeros(0)
         self._skip = 0
 
@@ -137,10 +126,5 @@ class StreamingFeatures:
         if frames == 0:
             return np.zeros((0, config.size), dtype=np.float32)
         windows = np.lib.stride_tricks.sliding_window_view(audio, config.fft_size)
-        return self._transform(windows[:: config.hop_samples][:frames])
-
-    def _transform(self, frames: np.ndarray) -> np.ndarray:
-        spectrum = np.fft.rfft(frames * self._window)
-        mel = (spectrum.real**2 + spectrum.imag**2) @ self._mel
-        features = 10.0 * np.log10(np.maximum(mel, self.config.log_floor))
-        return (features if self._dct is None else features @ self._dct).astype(np.float32)
+        chosen = windows[:: config.hop_samples][:frames]
+        return _transform(chosen, config).astype(np.float32)

@@ -5,12 +5,13 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
-from kws.audio.augment import spec_augment
+from kws.audio.spec_augment import mixup, spec_augment
+from kws.data.shards import Shards
 from kws.recipe import Recipe
 
 
 def training_batches(
-    recipe: Recipe, features: np.ndarray, labels: np.ndarray, epoch: int
+    recipe: Recipe, features: Shards | np.ndarray, labels: np.ndarray, epoch: int
 ) -> tf.data.Dataset:
     """One epoch: each clip once, in one of its augmented copies.
 
@@ -25,13 +26,15 @@ def training_batches(
 
     Returns
     -------
-    dataset of (features float32 (batch, frames, size), labels int32 (batch,), carried float32
-    (batch, 1)); where ``carried`` is 1 the clip starts from the state another clip left behind.
+    dataset of (features float32 (batch, frames, size), targets float32 (batch, classes), one-hot
+    but where clips are mixed, carried float32 (batch, 1)); where ``carried`` is 1 the clip starts
+    from the state another clip left behind.
     """
     batch, (_, frames, size) = recipe.train.batch_size, features.shape
+    classes = len(recipe.data.labels)
     signature = (
         tf.TensorSpec((batch, frames, size), tf.float32),
-        tf.TensorSpec((batch,), tf.int32),
+        tf.TensorSpec((batch, classes), tf.float32),
         tf.TensorSpec((batch, 1), tf.float32),
     )
     make = _Epoch(recipe, features, labels, epoch)
@@ -49,12 +52,16 @@ def carried_share(recipe: Recipe, epoch: int) -> float:
 
 
 class _Epoch:
-    def __init__(self, recipe: Recipe, features: np.ndarray, labels: np.ndarray, epoch: int):
+    def __init__(
+        self, recipe: Recipe, features: Shards | np.ndarray, labels: np.ndarray, epoch: int
+    ):
         self.recipe, self.features, self.labels, self.epoch = recipe, features, labels, epoch
+        self.targets = np.eye(len(recipe.data.labels), dtype=np.float32)
 
     def __call__(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         recipe, size = self.recipe, self.recipe.train.batch_size
         rng = np.random.default_rng((recipe.seed, 1, self.epoch))
+        mixing = np.random.default_rng((recipe.seed, 4, self.epoch))
         share = carried_share(recipe, self.epoch)
         copies, clips = recipe.augment.copies, len(self.labels) // recipe.augment.copies
         first_copy = np.random.default_rng((recipe.seed, 2)).integers(0, copies, clips)
@@ -62,6 +69,9 @@ class _Epoch:
         for start in range(0, clips - size + 1, size):
             chosen = order[start : start + size]
             rows = (first_copy[chosen] + self.epoch) % copies * clips + chosen
-            batch = spec_augment(self.features[rows].astype(np.float32), recipe.augment, rng)
+            targets = self.targets[self.labels[rows]]
+            batch = self.features[rows].astype(np.float32)
+            batch, targets = mixup(batch, targets, recipe.augment.mixup_alpha, mixing)
+            batch = spec_augment(batch, recipe.augment, rng)
             carried = rng.random((size, 1)) < share
-            yield batch, self.labels[rows].astype(np.int32), carried.astype(np.float32)
+            yield batch, targets, carried.astype(np.float32)

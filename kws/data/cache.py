@@ -1,45 +1,44 @@
-"""Features on disk: made in parallel, kept as they come, opened as a memory map.
+"""Features on disk: made in parallel or on a cluster, resumed where a run was stopped.
 
-``<cache>/<key>/`` holds ``features.npy``, ``labels.npy`` and, once it is complete, ``info.json``.
-Finished chunks lie in ``chunks/`` until then, so that a run that was stopped goes on from there.
+``<cache>/<key>/`` holds shards (:mod:`kws.data.shards`) and, once they are complete, ``info.json``,
+which says what they are.
 """
 
-import hashlib
-import importlib.metadata
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 
 import joblib
 import numpy as np
 
-from kws.data.examples import (
-    CHUNK,
-    CLEAN_SEED,
-    Examples,
-    Making,
-    Source,
-    list_sources,
-    make_features,
-    noise_times_ns,
-)
+from kws.data.cluster import cluster
+from kws.data.examples import CHUNK, Examples, list_sources, make_features
 from kws.data.folder import noise_files
 from kws.data.manifest import TRAINING
+from kws.data.material import material_files
+from kws.data.shards import Shards, is_written, read_facts, write_shard
+from kws.data.variants import CLEAN_SEED, Making, Source, noise_times_ns, training_making
 from kws.errors import DataError, StorageError
-from kws.files import storage_error, whole, write_json
+from kws.files import storage_error, write_json
 from kws.progress import progress
 from kws.recipe import Recipe
 
-VERSION = 2
+VERSION = 3
 """Raised whenever the code gives other features from the same recipe and clips."""
-_FEWEST_PARALLEL = 8
+SHARD = 4 * CHUNK
+"""Clips in a shard."""
+_FEWEST_PARALLEL = 4
 _SHOWN = 3
 
 
-def load_examples(recipe: Recipe, root: Path, split: str, cache_root: Path) -> Examples:
+def load_examples(
+    recipe: Recipe, root: Path, split: str, cache_root: Path, dask: str | None = None
+) -> Examples:
     """Give a split's features, from the cache where they are in it.
 
     ``training``: ``augment.copies`` augmented copies of every clip, and silence made anew for each
@@ -48,38 +47,36 @@ def load_examples(recipe: Recipe, root: Path, split: str, cache_root: Path) -> E
 
     Parameters
     ----------
-    root : data folder, as :func:`kws.data.folder.read_folder` describes it.
+    root : data folder or manifest, as :func:`kws.data.corpus.read_clips` takes it.
     cache_root : folder of all caches.
+    dask : address of a Dask scheduler whose workers make the features, and see the same folders.
 
     Returns
     -------
-    examples with features float16 (examples, clip_frames, size), a read-only memory map.
+    examples whose features are a :class:`kws.data.shards.Shards`.
 
     Raises
     ------
     DataError
-        When the folder cannot be used, a label has no clips, or more than
-        ``data.max_bad_fraction`` of the clips cannot be read.
+        When the folder cannot be used, a label has no clips, more than ``data.max_bad_fraction``
+        of the clips cannot be read, or the cluster cannot be used.
     StorageError
         When the cache cannot be written, or was damaged.
     """
     labels = recipe.data.labels
     sources = list_sources(root, labels, split, recipe.data.silence_share)
-    training = split == TRAINING
-    making = Making(
-        features=recipe.features,
-        clip_samples=recipe.clip_samples,
-        root=root,
-        noise_times_ns=noise_times_ns(root),
-        seed=recipe.seed if training else CLEAN_SEED,
-        augment=recipe.augment if training else None,
-    )
-    key = _key(sources, making, split, root)
-    folder = cache_root / key
-    with _alone(cache_root):
+    if split == TRAINING:
+        making = training_making(recipe, root, sources)
+    else:
+        times_ns = noise_times_ns(root)
+        making = Making(
+            recipe.features, recipe.clip_samples, root, times_ns, CLEAN_SEED, augment=None
+        )
+    folder = cache_root / _key(sources, making, split)
+    with alone(cache_root):
         if not (folder / "info.json").is_file():
-            _build(folder, sources, making, split)
-        examples = _open(folder, key)
+            _build(folder, sources, making, recipe, split, dask)
+        examples = _open(folder)
         try:
             _check(examples, sources, labels, recipe.data.max_bad_fraction, split, root)
         except DataError:  # the clips will be mended: read them again next time
@@ -88,102 +85,108 @@ def load_examples(recipe: Recipe, root: Path, split: str, cache_root: Path) -> E
     return examples
 
 
-def _key(sources: list[Source], making: Making, split: str, root: Path) -> str:
+def _key(sources: list[Source], making: Making, split: str) -> str:
     """A name that changes with everything that the features depend on."""
-    on_the_fly = {"time_masks", "time_mask_frames", "band_masks", "band_mask_bands"}
+    on_the_fly = {"time_masks", "time_mask_frames", "band_masks", "band_mask_bands", "mixup_alpha"}
+    material = material_files(making.augment) if making.augment else []
     facts = {
-        "version": [VERSION, importlib.metadata.version("librosa"), CHUNK],
+        "version": [VERSION, CHUNK],
         "features": making.features.model_dump(),
         "augment": making.augment.model_dump(exclude=on_the_fly) if making.augment else None,
         "clip_samples": making.clip_samples,
         "seed": making.seed,
         "split": split,
-        "root": str(root.resolve()),
-        "sources": [(*_file_facts(source.path, root), source.label) for source in sources],
-        "noises": [_file_facts(path, root) for path in noise_files(root)],
+        "root": str(making.root.resolve()),
+        "noises": [_file_facts(path) for path in noise_files(making.root)],
+        "material": [_file_facts(path) for path in material],
     }
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:24]
+    key = sha256(json.dumps(facts, sort_keys=True).encode())
+    for source in sources:  # one at a time: there may be a million
+        piece = (source.label, source.start_s, source.duration_s)
+        key.update(repr((*_file_facts(source.path), *piece)).encode())
+    return key.hexdigest()[:24]
 
 
-def _file_facts(path: Path | None, root: Path) -> tuple[str, int, int]:
+def _file_facts(path: Path | None) -> tuple[str, int, int]:
     if path is None:
         return "", 0, 0
-    name = str(path.relative_to(root))
     try:
         found = path.stat()
     except OSError:  # a dangling link: it will be named as a clip that cannot be read
-        return name, -1, 0
-    return name, found.st_size, found.st_mtime_ns
+        return str(path), -1, 0
+    return str(path), found.st_size, found.st_mtime_ns
 
 
-def _build(folder: Path, sources: list[Source], making: Making, split: str) -> None:
-    chunks = [sources[start : start + CHUNK] for start in range(0, len(sources), CHUNK)]
-    shards = [folder / "chunks" / f"{index:06d}.npz" for index in range(len(chunks))]
-    todo = [(c, shard) for c, shard in zip(chunks, shards, strict=True) if not shard.is_file()]
-    # Starting a process takes as long as extracting a few hundred clips.
-    jobs = joblib.cpu_count() if len(todo) >= _FEWEST_PARALLEL else 1
-    clips = sum(len(chunk) for chunk, _ in todo)
-    with progress(f"extracting {split} clips", clips, "clips") as advance:
-        tasks = (joblib.delayed(_write_shard)(chunk, making, shard) for chunk, shard in todo)
-        for done in joblib.Parallel(jobs, return_as="generator_unordered")(tasks):
+def _build(
+    folder: Path,
+    sources: list[Source],
+    making: Making,
+    recipe: Recipe,
+    split: str,
+    dask: str | None,
+) -> None:
+    count = -(-len(sources) // SHARD)
+    todo = [index for index in range(count) if not is_written(folder, index)]
+    parts = {i: sources[i * SHARD : (i + 1) * SHARD] for i in todo}
+    clips = sum(map(len, parts.values()))
+    row = (making.features.frames(making.clip_samples), making.features.size)
+    _require_space(folder, 2 * making.copies * clips * row[0] * row[1])
+    # Starting a process takes as long as extracting a thousand clips.
+    jobs = joblib.cpu_count() if making.copies * len(todo) >= _FEWEST_PARALLEL else 1
+    with progress(f"extracting {split} clips", clips, "clips") as advance, cluster(dask):
+        tasks = (joblib.delayed(_make_shard)(folder, i, parts[i], making) for i in todo)
+        parallel = joblib.Parallel(-1 if dask else jobs, return_as="generator_unordered")
+        for done in parallel(tasks):
             advance(done)
-    bad = _join(folder, shards, making)
-    write_json(folder / "info.json", {"version": VERSION, "split": split, "bad": bad})
-    shutil.rmtree(folder / "chunks", ignore_errors=True)
+    facts = [read_facts(folder, index) for index in range(count)]
+    found = np.bincount(np.concatenate([labels for labels, _ in facts]))
+    write_json(
+        folder / "info.json",
+        {
+            "version": VERSION,
+            "recipe": recipe.name,
+            "data": str(making.root),
+            "split": split,
+            "copies": making.copies,
+            "clips_by_label": dict(zip(recipe.data.labels, found.tolist(), strict=False)),
+            "row": row,
+            "shards": [len(labels) for labels, _ in facts],
+            "bad": [message for _, messages in facts for message in messages],
+        },
+    )
 
 
-def _write_shard(chunk: list[Source], making: Making, shard: Path) -> int:
-    """Make one chunk's features and keep them; gives the number of its sources."""
-    features, labels, bad = make_features(chunk, making)
-    with whole(shard) as temporary:
-        np.savez(
-            temporary,
-            allow_pickle=False,
-            features=features.astype(np.float16),
-            labels=labels,
-            bad=np.array(bad, dtype=np.str_),
+def _make_shard(folder: Path, index: int, sources: list[Source], making: Making) -> int:
+    """Make one shard's features and keep them; gives the number of its sources."""
+    if not making.root.exists():
+        raise DataError(f"{making.root}: not seen by a worker; it must be there on every machine")
+    chunks = [sources[start : start + CHUNK] for start in range(0, len(sources), CHUNK)]
+    made = [make_features(chunk, making) for chunk in chunks]
+    features = np.concatenate([part.astype(np.float16) for part, _, _ in made], axis=1)
+    labels = np.concatenate([part for _, part, _ in made])
+    write_shard(folder, index, features, labels, [message for _, _, bad in made for message in bad])
+    return len(sources)
+
+
+def _require_space(folder: Path, wanted: int) -> None:
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    free = shutil.disk_usage(there).free
+    if wanted > free:
+        raise StorageError(
+            f"{folder}: {wanted / 1e9:.1f} GB of features do not fit into the {free / 1e9:.1f} GB "
+            "that are free; free some space, or set augment.copies lower"
         )
-    return len(chunk)
 
 
-def _join(folder: Path, shards: list[Path], making: Making) -> list[str]:
-    """Write all shards into one array, copy-major; gives the messages of the bad clips.
-
-    By plain writes: on a full disk a memory map would end the process instead of raising.
-    """
-    labels: list[np.ndarray] = []
-    bad: list[str] = []
-    for shard in shards:
-        with np.load(shard, allow_pickle=False) as part:
-            labels.append(part["labels"])
-            bad += part["bad"].tolist()
-    clips = sum(map(len, labels))
-    config, frames = making.features, making.features.frames(making.clip_samples)
-    shape = (making.copies * clips, frames, config.size)
-    row = 2 * frames * config.size
-    with whole(folder / "features.npy") as temporary, open(temporary, "wb") as file:
-        header = {"descr": "<f2", "fortran_order": False, "shape": shape}
-        np.lib.format.write_array_header_1_0(file, header)
-        start, done = file.tell(), 0
-        for shard in shards:
-            with np.load(shard, allow_pickle=False) as part:
-                features = part["features"]
-            for index, copy in enumerate(features):
-                file.seek(start + (index * clips + done) * row)
-                file.write(copy.tobytes())
-            done += features.shape[1]
-    with whole(folder / "labels.npy") as temporary:
-        np.save(temporary, np.tile(np.concatenate(labels), making.copies))
-    return bad
-
-
-def _open(folder: Path, key: str) -> Examples:
+def _open(folder: Path) -> Examples:
     try:
         info = json.loads((folder / "info.json").read_text(encoding="utf-8"))
-        features = np.load(folder / "features.npy", mmap_mode="r", allow_pickle=False)
-        labels = np.load(folder / "labels.npy", allow_pickle=False)
-        return Examples(features, labels, tuple(info["bad"]), key)
-    except (OSError, ValueError, KeyError) as error:
+        facts = [read_facts(folder, index)[0] for index in range(len(info["shards"]))]
+        labels = np.tile(np.concatenate(facts), info["copies"])
+        shards = Shards(folder, info["shards"], info["copies"], tuple(info["row"]))
+        os.utime(folder / "info.json", (time.time(), time.time()))  # when it was last used
+        return Examples(shards, labels, tuple(info["bad"]), folder.name)
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise StorageError(
             f"{folder}: cached features are damaged ({error}); delete this folder, the next run "
             "makes it again"
@@ -212,8 +215,8 @@ def _check(
 
 
 @contextmanager
-def _alone(cache_root: Path) -> Iterator[None]:
-    """Let one process at a time build; another that wants the same waits, then has it."""
+def alone(cache_root: Path) -> Iterator[None]:
+    """Let one process at a time build or prune; another waits."""
     try:
         cache_root.mkdir(parents=True, exist_ok=True)
         with open(cache_root / ".lock", "w") as lock:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kws.data.shards import Shards
+
 _CHUNK = 4096
 
 
@@ -20,7 +22,7 @@ class FeatureStats:
     """Lowest and highest value: the range of the int8 input"""
 
 
-def feature_stats(features: np.ndarray) -> FeatureStats:
+def feature_stats(features: Shards | np.ndarray) -> FeatureStats:
     """Measure (examples, frames, size) features, in chunks and double precision."""
     size, count = features.shape[2], features.shape[0] * features.shape[1]
     total, squares = np.zeros(size), np.zeros(size)

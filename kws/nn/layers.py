@@ -5,7 +5,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from kws.nn.cells import GRUCell
-from kws.nn.points import KerasOps, Points, WeightPoint
+from kws.nn.points import KerasOps, Mode, Points, WeightPoint
 
 _LIMITS = {"zr": 6.0, "n": 4.0}
 """Before a sigmoid and a tanh: beyond these, int8 gates stand still (sigmoid(6) > 255/256).
@@ -166,7 +166,7 @@ class Normalize(keras.layers.Layer):
     def __init__(self, mean: list[float], deviation: float, low: float, high: float, **kwargs):
         super().__init__(**kwargs)
         self.mean, self.deviation, self.low, self.high = list(mean), deviation, low, high
-        self.mode = "float"
+        self.mode: Mode = "float"
 
     def call(self, features: tf.Tensor) -> tf.Tensor:
         """(batch, frames, size) to the same shape."""

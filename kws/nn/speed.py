@@ -1,21 +1,28 @@
-"""Training speed beside Keras's own float GRU, for ``make bench``."""
+"""Training speed beside Keras's own float GRU, and what it waits for, for ``make bench``."""
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
+from kws.data.batches import batches_per_epoch, training_batches
+from kws.data.shards import Shards, write_shard
 from kws.data.stats import FeatureStats
 from kws.nn.models import KeywordModel, build_model
 from kws.nn.naive import CLASSES, FRAMES, SIZE
 from kws.nn.points import Mode
-from kws.recipe import ModelConfig
+from kws.nn.steps import make_optimizer, train_step
+from kws.recipe import ModelConfig, Recipe
+from kws.recipe_io import parse_recipe
 
 BATCH = 128
 STEPS = 40
 ROUNDS = 3
+EXAMPLES = 8192
+SHARDS = 16
 
 
 def training_speeds(units: int = 64) -> dict[str, float]:
@@ -78,3 +85,42 @@ def _our_step(units: int, mode: Mode):
             points.set_recorded()
     model.set_mode(mode)
     return _step(model, lambda features: model(features)[0][:, -1], compiled=True)
+
+
+def input_bound_share(folder: Path, units: int = 64) -> float:
+    """Share of training time that a step waits for its batch, 0..1.
+
+    Batches come straight from shards, shuffled over all of them, with SpecAugment and mixup on the
+    way, as in a real training.
+
+    Parameters
+    ----------
+    folder : an empty one, for shards of random features.
+    """
+    values = {"name": "bench", "data": {"keywords": ["yes", "no"]}, "model": {"units": [units]}}
+    recipe = parse_recipe({**values, "augment": {"copies": 1, "mixup_alpha": 0.2}}, "bench")
+    features, labels = _random_shards(folder, recipe)
+    stats = FeatureStats(np.zeros(recipe.features.size), 1.0, -4.0, 4.0)
+    model = build_model(recipe.model, len(recipe.data.labels), stats, False, 1)
+    step = train_step(model, make_optimizer(recipe, model), recipe)
+    waiting = total = 0.0
+    for epoch in range(2):  # in the first one the step is compiled
+        batches = iter(training_batches(recipe, features, labels, epoch))
+        waiting, start = 0.0, time.perf_counter()
+        for _ in range(batches_per_epoch(recipe, len(labels))):
+            before = time.perf_counter()
+            batch = next(batches)
+            waiting += time.perf_counter() - before
+            step(*batch, model.zero_state(recipe.train.batch_size))[0].numpy()
+        total = time.perf_counter() - start
+    return waiting / total
+
+
+def _random_shards(folder: Path, recipe: Recipe) -> tuple[Shards, np.ndarray]:
+    rng, each = np.random.default_rng(0), EXAMPLES // SHARDS
+    row = (recipe.clip_frames, recipe.features.size)
+    labels = rng.integers(0, len(recipe.data.labels), EXAMPLES)
+    for index in range(SHARDS):
+        part = labels[index * each : (index + 1) * each]
+        write_shard(folder, index, rng.normal(size=(1, each, *row)), part, [])
+    return Shards(folder, [each] * SHARDS, 1, row), labels

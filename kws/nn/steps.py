@@ -27,23 +27,23 @@ def train_step(
 
     Returns
     -------
-    a function of features (batch, frames, size), labels int (batch,), carried (batch, 1), 1 where
-    a clip starts from ``state``, and state, one (batch, size) a layer; it gives the loss and the
-    state after the clips.
+    a function of features (batch, frames, size), targets (batch, classes), carried (batch, 1), 1
+    where a clip starts from ``state``, and state, one (batch, size) a layer; it gives the loss and
+    the state after the clips.
     """
     quantized = model.mode == "int8"
 
     @tf.function(jit_compile=True)
-    def step(features, labels, carried, state):
+    def step(features, targets, carried, state):
         state = [carried * tf.stop_gradient(last) for last in state]
         with tf.GradientTape() as tape:
             logits, after = _last_logits(model, features, state, recipe)
-            loss = total = _cross_entropy(logits, labels, recipe)
+            loss = total = _cross_entropy(logits, targets, recipe)
             if quantized:
                 model.set_mode("float")
                 exact, _ = _last_logits(model, features, state, recipe)
                 model.set_mode("int8")
-                total += FLOAT_WEIGHT * _cross_entropy(exact, labels, recipe)
+                total += FLOAT_WEIGHT * _cross_entropy(exact, targets, recipe)
                 total += AGREEMENT_WEIGHT * _divergence(tf.stop_gradient(exact), logits)
         gradients = tape.gradient(total, model.trainable_variables)
         optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
@@ -59,10 +59,10 @@ def _last_logits(
     return logits[:, -recipe.train.loss_frames :], after
 
 
-def _cross_entropy(logits: tf.Tensor, labels: tf.Tensor, recipe: Recipe) -> tf.Tensor:
-    """Mean over clips and frames, of (batch, frames, classes) and (batch,)."""
-    classes, smoothing = logits.shape[-1], recipe.train.label_smoothing
-    targets = tf.one_hot(labels, classes) * (1 - smoothing) + smoothing / classes
+def _cross_entropy(logits: tf.Tensor, targets: tf.Tensor, recipe: Recipe) -> tf.Tensor:
+    """Mean over clips and frames, of (batch, frames, classes) and (batch, classes)."""
+    smoothing = recipe.train.label_smoothing
+    targets = targets * (1 - smoothing) + smoothing / logits.shape[-1]
     spread = tf.repeat(targets[:, None], logits.shape[1], axis=1)
     return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(spread, logits))
 

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from kws.data.batches import batches_per_epoch, training_batches
+from kws.data.shards import Shards
 from kws.errors import DataError
 from kws.files import whole, write_text
 from kws.nn.checkpoint import restore, save
@@ -46,7 +47,7 @@ class Phase:
 class Clips:
     """Features (examples, frames, size) and labels (examples,) of a split."""
 
-    features: np.ndarray
+    features: Shards | np.ndarray
     labels: np.ndarray
 
 
@@ -114,7 +115,7 @@ def calibrate(model: KeywordModel, recipe: Recipe, training: Clips) -> None:
         points.set_recorded()
 
 
-def predictor(model: KeywordModel) -> Callable[[np.ndarray], np.ndarray]:
+def predictor(model: KeywordModel) -> Callable[[Shards | np.ndarray], np.ndarray]:
     """A function from features (examples, frames, size) to posteriors (examples, classes).
 
     The posteriors are those of a clip's last frame, in the mode the model is in at the first call.
@@ -124,7 +125,7 @@ def predictor(model: KeywordModel) -> Callable[[np.ndarray], np.ndarray]:
     def last_posteriors(batch: tf.Tensor) -> tf.Tensor:
         return tf.nn.softmax(model(batch)[0][:, -1])
 
-    def predict(features: np.ndarray) -> np.ndarray:
+    def predict(features: Shards | np.ndarray) -> np.ndarray:
         parts = []
         for start in range(0, len(features), EVALUATION_BATCH):
             batch = features[start : start + EVALUATION_BATCH].astype(np.float32)
@@ -161,9 +162,9 @@ def _run_phase(
             )
             state, losses = model.zero_state(recipe.train.batch_size), []
             batches = training_batches(recipe, training.features, training.labels, epoch)
-            for rate, (features, labels, carried) in zip(rates, batches, strict=False):
+            for rate, (features, targets, carried) in zip(rates, batches, strict=False):
                 optimizer.learning_rate.assign(rate)
-                loss, state = step(features, labels, carried, state)
+                loss, state = step(features, targets, carried, state)
                 losses.append(loss)
                 advance()
             right = accuracy(predict(validation.features), validation.labels)

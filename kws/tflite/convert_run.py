@@ -38,13 +38,14 @@ def convert_run(
         VALIDATION,
         recipe.data.silence_share,
     )
-    reference = keras_posteriors(model, validation.features)
+    features = validation.features[:]
+    reference = keras_posteriors(model, features)
     verification = verify(
         converted.float_data,
         converted.data,
         converted.metadata,
         reference,
-        validation.features,
+        features,
         validation.labels,
     )
     final = convert(weights, recipe, form, state, verification.figures())
