@@ -69,7 +69,7 @@ def test_the_library_neither_prints_nor_exits_nor_parses_arguments(path):
     assert "argparse" not in imports(path)
 
 
-@pytest.mark.parametrize("path", [*LIBRARY, *sorted((ROOT / "tools").glob("*.py"))], ids=name_of)
+@pytest.mark.parametrize("path", [*LIBRARY, *sorted((ROOT / "tools").rglob("*.py"))], ids=name_of)
 def test_files_have_one_screenful_of_subject(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 250
 

@@ -15,12 +15,15 @@ from kws.audio.io import write
 from kws.tflite.interpreter import open_model
 
 TOOLS = sorted(path.name for path in (ROOT / "tools").glob("*.py") if path.name != "cli.py")
+COMMANDS = ("speech-commands", "folder", "check", "record", "say", "preview", "features", "cache")
 
 
-@pytest.mark.parametrize("tool", TOOLS)
-def test_help_needs_nothing_heavy(tool):
+@pytest.mark.parametrize("command", [*TOOLS, *(f"prepare_data.py {name}" for name in COMMANDS)])
+def test_help_needs_nothing_heavy(command):
+    tool, *words = command.split()
     code = (
-        f"import sys, runpy; sys.path.insert(0, 'tools'); sys.argv = ['{tool}', '--help']\n"
+        "import sys, runpy; sys.path.insert(0, 'tools')\n"
+        f"sys.argv = {[tool, *words, '--help']}\n"
         f"try: runpy.run_path('tools/{tool}', run_name='__main__')\n"
         "except SystemExit: pass\n"
         "heavy = {'tensorflow', 'librosa', 'scipy', 'matplotlib', 'numpy'} & set(sys.modules)\n"
