@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 from pydantic import TypeAdapter, ValidationError
 
@@ -15,6 +15,7 @@ from kws.files import write_text
 from kws.recipe import DecoderConfig, Recipe
 from kws.recipe_io import read_recipe, recipe_text
 from kws.report import plots
+from kws.report.page import page_environment
 from kws.report.tables import drift_text
 from kws.run import RunFolder, read_json
 from kws.spotting.metrics import Scores, Share, score
@@ -90,16 +91,8 @@ def write_report(run: RunFolder) -> Path:
 
 
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("kws.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+    environment = page_environment()
     environment.filters["percent"] = lambda value: f"{value:.2%}"
-    environment.filters["count"] = lambda value: f"{value:,}"
     environment.filters["share"] = _share_text
     environment.filters["interval"] = _interval_text
     return environment

@@ -1,13 +1,11 @@
 """A page on which one hears and sees what augmentation does to clips."""
 
-import base64
 import io as bytes_io
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import soundfile
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from matplotlib.image import imsave
 
@@ -22,6 +20,7 @@ from kws.errors import AudioError
 from kws.files import write_text
 from kws.progress import progress
 from kws.recipe import AugmentConfig, Recipe
+from kws.report.page import data_uri, page_environment
 
 COPIES = 4
 """Most copies of a clip that are shown."""
@@ -102,13 +101,7 @@ def write_preview(path: Path, recipe: Recipe, examples: list[Example]) -> None:
     values = [sound.features for example in examples for sound in example.sounds]
     darkest = min((float(part.min()) for part in values), default=0.0)
     brightest = max((float(part.max()) for part in values), default=1.0)
-    environment = Environment(
-        loader=PackageLoader("kws.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment()
     environment.filters["wav"] = lambda sound: _wav(sound.audio, recipe.features.sample_rate_hz)
     environment.filters["waveform"] = lambda sound: Markup(_waveform(sound.audio))
     environment.filters["picture"] = lambda sound: _picture(sound.features, darkest, brightest)
@@ -169,7 +162,7 @@ def _wav(audio: np.ndarray, sample_rate_hz: int) -> str:
     written = bytes_io.BytesIO()
     pcm = np.round(np.clip(audio, -1, 32767 / 32768) * 32768).astype(np.int16)
     soundfile.write(written, pcm, sample_rate_hz, format="WAV", subtype="PCM_16")
-    return _data_uri("audio/wav", written.getvalue())
+    return data_uri(written.getvalue(), "audio/wav")
 
 
 def _picture(features: np.ndarray, darkest: float, brightest: float) -> str:
@@ -184,7 +177,7 @@ def _picture(features: np.ndarray, darkest: float, brightest: float) -> str:
         origin="lower",
         format="png",
     )
-    return _data_uri("image/png", written.getvalue())
+    return data_uri(written.getvalue(), "image/png")
 
 
 def _waveform(audio: np.ndarray) -> str:
@@ -193,7 +186,3 @@ def _waveform(audio: np.ndarray) -> str:
     upper = [f"{place} {-100 * part.max():.0f}" for place, part in enumerate(columns)]
     lower = [f"{place} {1 - 100 * part.min():.0f}" for place, part in enumerate(columns)]
     return f'<path d="M{"L".join(upper)}L{"L".join(reversed(lower))}Z"/>'
-
-
-def _data_uri(kind: str, data: bytes) -> str:
-    return f"data:{kind};base64,{base64.b64encode(data).decode()}"

@@ -1,13 +1,12 @@
 """The page about a corpus: its labels, and what is wrong with it, to be seen and heard."""
 
-import base64
 import io
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import soundfile
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup
 
 from kws.audio import io as audio_io
@@ -16,6 +15,7 @@ from kws.data.quality_corpus import clip_name, path_text, read_clip
 from kws.data.quality_findings import Finding, Quality
 from kws.errors import AudioError
 from kws.files import write_text
+from kws.report.page import data_uri, page_environment
 
 WORST = 5
 """Cases of each kind that are drawn and can be played."""
@@ -129,18 +129,10 @@ def _address(audio: np.ndarray, sample_rate_hz: int) -> str:
     """The sound as a FLAC file in an address."""
     written = io.BytesIO()
     soundfile.write(written, np.clip(audio, -1, 1), sample_rate_hz, "PCM_16", format="FLAC")
-    return "data:audio/flac;base64," + base64.b64encode(written.getvalue()).decode()
+    return data_uri(written.getvalue(), "audio/flac")
 
 
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("kws.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters["count"] = lambda value: f"{value:,}"
+    environment = page_environment()
     environment.filters["known"] = lambda value: "–" if value is None else f"{value:,.0f}"
     return environment
