@@ -45,25 +45,22 @@ def progress(title: str, total: int, unit: str) -> Iterator[Advance]:
 @contextmanager
 def _bar(title: str, total: int, unit: str) -> Iterator[Advance]:
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.table import Column
 
+    console, narrow = Console(stderr=True), Column(no_wrap=True)
+    note = Column(no_wrap=True, overflow="ellipsis", max_width=max(12, console.width - 64))
     columns = (
-        TextColumn("{task.description:<26}"),
-        BarColumn(bar_width=28),
-        TextColumn("{task.completed:>7.0f}/{task.total:.0f} {task.fields[unit]}"),
-        TextColumn("{task.fields[rate]}"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
+        TextColumn("{task.description}", table_column=narrow),
+        BarColumn(bar_width=10),
+        TextColumn(
+            "{task.completed:.0f}/{task.total:.0f} {task.fields[unit]} {task.fields[rate]}",
+            table_column=narrow,
+        ),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
+        TextColumn("left {task.fields[note]}", table_column=note),
     )
-    with Progress(*columns, console=Console(stderr=True)) as bar:
+    with Progress(*columns, console=console) as bar:
         task = bar.add_task(title, total=total, unit=unit, rate="", note="")
         start = time.monotonic()
 

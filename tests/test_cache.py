@@ -2,6 +2,7 @@
 
 import os
 import resource
+import shutil
 
 import numpy as np
 import pytest
@@ -254,6 +255,13 @@ def test_full_disk_loses_nothing(root, caches):
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert not list(caches.glob("*/info.json"))
     assert len(load_examples(recipe(), root, "training", caches).labels) == 30
+
+
+def test_features_that_do_not_fit_are_not_begun(root, caches, monkeypatch):
+    monkeypatch.setattr("shutil.disk_usage", lambda _: shutil._ntuple_diskusage(9, 9, 100_000))
+    with pytest.raises(StorageError, match=r"features of 15 training clips needs 0\.1 MB .* free"):
+        load_examples(recipe(), root, "training", caches)
+    assert not list(caches.glob("*/*"))
 
 
 def test_damaged_cache_says_what_to_delete(root, caches):

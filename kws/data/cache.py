@@ -16,6 +16,7 @@ from pathlib import Path
 import joblib
 import numpy as np
 
+from kws.data.big_files import check_space
 from kws.data.cluster import cluster
 from kws.data.examples import CHUNK, Examples, list_sources, make_features
 from kws.data.folder import noise_files
@@ -130,7 +131,8 @@ def _build(
     parts = {i: sources[i * SHARD : (i + 1) * SHARD] for i in todo}
     clips = sum(map(len, parts.values()))
     row = (making.features.frames(making.clip_samples), making.features.size)
-    _require_space(folder, 2 * making.copies * clips * row[0] * row[1])
+    need_bytes = 2 * making.copies * clips * row[0] * row[1]
+    check_space(folder.parent, need_bytes, f"the features of {clips:,} {split} clips")
     # Starting a process takes as long as extracting a thousand clips.
     jobs = joblib.cpu_count() if making.copies * len(todo) >= _FEWEST_PARALLEL else 1
     with progress(f"extracting {split} clips", clips, "clips") as advance, cluster(dask):
@@ -166,16 +168,6 @@ def _make_shard(folder: Path, index: int, sources: list[Source], making: Making)
     labels = np.concatenate([part for _, part, _ in made])
     write_shard(folder, index, features, labels, [message for _, _, bad in made for message in bad])
     return len(sources)
-
-
-def _require_space(folder: Path, wanted: int) -> None:
-    there = next(path for path in (folder, *folder.parents) if path.exists())
-    free = shutil.disk_usage(there).free
-    if wanted > free:
-        raise StorageError(
-            f"{folder}: {wanted / 1e9:.1f} GB of features do not fit into the {free / 1e9:.1f} GB "
-            "that are free; free some space, or set augment.copies lower"
-        )
 
 
 def _open(folder: Path) -> Examples:

@@ -38,7 +38,9 @@ class Shares:
 
     def split(self, speaker: str) -> str:
         """The split of a speaker, by a hash of the name: others that come or go change nothing."""
-        digest = hashlib.sha1(speaker.encode(), usedforsecurity=False).hexdigest()
+        digest = hashlib.sha1(
+            speaker.encode(errors="surrogateescape"), usedforsecurity=False
+        ).hexdigest()
         percent = int(digest, 16) % (MAX_NUM_WAVS_PER_CLASS + 1) / MAX_NUM_WAVS_PER_CLASS * 100
         if percent < self.validation:
             return VALIDATION
