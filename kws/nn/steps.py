@@ -11,8 +11,8 @@ from kws.recipe import Recipe
 
 WARM_UP = 0.05
 """Share of a phase over which the learning rate rises."""
-FLOAT_WEIGHT = 0.5
-AGREEMENT_WEIGHT = 1.0
+FLOAT_WEIGHT = 1.0
+AGREEMENT_WEIGHT = 4.0
 """With quantization: weights of the float model's own loss, and of how far int8 is from it.
 
 Without them the weights fit the rounding, and float and int8 part ways on the clips between two
