@@ -96,6 +96,27 @@ def test_set_changes_what_is_trained(tone_recipe, tone_data, tmp_path):
     assert len((tmp_path / "run" / "history.csv").read_text().splitlines()) == 2
 
 
+def test_keywords_alone_from_a_manifest_to_firmware(tone_recipe, tone_data, tmp_path):
+    """A task without unknown and silence, as that of all 35 commands, on clips from a table."""
+    table, run = tmp_path / "tones.csv", tmp_path / "run"
+    listed = run_tool("prepare_data.py", "folder", tone_data, "--out", table)
+    assert f"manifest: {table}" in listed.stdout
+    changes = ["data.unknown=false", "data.silence_share=0", "train.epochs=6", "quantize.epochs=1"]
+    options = [part for change in changes for part in ("--set", change)]
+    run_tool("train.py", tone_recipe, "--data", table, "--out", run, *options)
+    run_tool("convert.py", run)
+    model = run / "model.tflite"
+    assert open_model(model).metadata.labels == ("low", "high")
+    run_tool("evaluate.py", model, "--data", table, "--json", tmp_path / "scores.json")
+    scores = json.loads((tmp_path / "scores.json").read_text())
+    clips = open_model(model).metadata.figures["validation_clips"]
+    assert 0 < clips < 80
+    assert json.dumps(scores).count(str(clips)) > 0
+    run_tool("mic_demo.py", model, "--wav", sorted((tone_data / "low").iterdir())[0])
+    run_tool("export_firmware.py", model, "--out", tmp_path / "firmware")
+    assert "KWS_LABEL_HIGH" in (tmp_path / "firmware" / "kws_model.h").read_text()
+
+
 def test_bad_input_to_train(tone_recipe, tmp_path):
     out = ("--out", tmp_path / "run")
     assert "no such recipe" in refused("train.py", tmp_path / "nowhere.yaml", *out)
