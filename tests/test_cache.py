@@ -186,10 +186,12 @@ def test_stopped_run_goes_on_where_it_was(root, caches, monkeypatch, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         load_examples(recipe(), root, "training", caches)
     assert not (caches / whole.key / "info.json").exists()
+    (caches / whole.key / ".000004.1.npy").write_bytes(b"torn by a kill")
     resumed = load_examples(recipe(), root, "training", caches)
     assert len(calls) == 5 + 11  # of 15 chunks, two a shard, four were done
     assert resumed.features[:].tobytes() == whole.features[:].tobytes()
     assert resumed.labels.tolist() == whole.labels.tolist()
+    assert not list((caches / whole.key).glob(".*"))
 
 
 @pytest.mark.usefixtures("small_chunks")

@@ -126,6 +126,8 @@ def _build(
     split: str,
     dask: str | None,
 ) -> None:
+    for torn in folder.glob(".*"):  # what a killed run was writing
+        torn.unlink()
     count = -(-len(sources) // SHARD)
     todo = [index for index in range(count) if not is_written(folder, index)]
     parts = {i: sources[i * SHARD : (i + 1) * SHARD] for i in todo}
