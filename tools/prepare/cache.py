@@ -33,17 +33,17 @@ def main(arguments: argparse.Namespace) -> None:
         raise DataError(f"--prune {arguments.prune}: expected a number of days, 0 or more")
     else:
         found, title = prune_cache(arguments.dir, arguments.prune), "removed"
-    table = Table("key", "recipe", "split", "clips", "copies", "MB", "last used", title=title)
+    columns = ("key", "recipe", "split", "clips", "copies", "MB", "days unused")
+    table = Table(*columns, title=title)
     for entry in found:
-        state = "" if entry.state == "complete" else f" ({entry.state})"
         table.add_row(
-            entry.folder.name + state,
-            entry.recipe,
+            entry.folder.name[:8],
+            entry.recipe if entry.state == "complete" else f"({entry.state})",
             entry.split,
             f"{entry.clips:,}",
             str(entry.copies),
             f"{entry.file_bytes / 1e6:.1f}",
-            f"{entry.unused_days:.1f} days ago",
+            f"{entry.unused_days:.1f}",
         )
     Console().print(table)
     total = sum(entry.file_bytes for entry in found)
