@@ -34,7 +34,7 @@ def extract(audio: np.ndarray, config: FeatureConfig) -> np.ndarray:
     frames = config.frames(audio.shape[-1])
     features = np.zeros((len(stacked), frames, config.size), np.float32)
     for start in range(0, len(stacked) if frames else 0, BATCH):
-        part = stacked[start : start + BATCH].astype(np.float64)
+        part = stacked[start : start + BATCH]
         windows = np.lib.stride_tricks.sliding_window_view(part, config.fft_size, axis=-1)
         chosen = windows[:, :: config.hop_samples][:, :frames]
         features[start : start + BATCH] = _transform(chosen, config)
@@ -42,7 +42,7 @@ def extract(audio: np.ndarray, config: FeatureConfig) -> np.ndarray:
 
 
 def _transform(frames: np.ndarray, config: FeatureConfig) -> np.ndarray:
-    """Float64 (..., fft_size) samples to (..., size)."""
+    """Float (..., fft_size) samples to float64 (..., size)."""
     hann, mel_of, dct = _tables(config)
     spectrum = np.fft.rfft(frames * hann)
     mel = (spectrum.real**2 + spectrum.imag**2) @ mel_of

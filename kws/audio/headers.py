@@ -1,6 +1,8 @@
 """What the headers of sound files claim, held against the files: libsndfile mends or guesses."""
 
 import mmap
+import os
+import stat
 from pathlib import Path
 
 from kws.errors import AudioError
@@ -15,8 +17,31 @@ _RATES_HZ = {
 _KBPS_1 = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
 _KBPS_2 = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
 _SAYS_LENGTH = (b"Xing", b"Info", b"VBRI")
+EXPECTED = "WAV, FLAC, Ogg or MP3"
 _LOOK_FOR_IT = 64
 """Bytes of the first frame in which one of these begins."""
+
+
+def check_file(path: Path) -> None:
+    """Refuse what is no file with something in it; opening a pipe would wait for ever.
+
+    Raises
+    ------
+    AudioError
+        When it is missing, empty, a folder, a pipe or a device, or has no header by its name.
+    """
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        raise AudioError(f"{path}: no such file") from None
+    if stat.S_ISDIR(found.st_mode):
+        raise AudioError(f"{path}: a folder, expected a sound file")
+    if not stat.S_ISREG(found.st_mode):
+        raise AudioError(f"{path}: a pipe or a device, expected a sound file")
+    if found.st_size == 0:
+        raise AudioError(f"{path}: an empty file, expected a recording; remove or replace it")
+    if path.suffix.lower() == ".raw":
+        raise AudioError(f"{path}: samples without a header; expected {EXPECTED}")
 
 
 def check_wav_length(path: Path) -> None:
@@ -29,8 +54,8 @@ def check_wav_length(path: Path) -> None:
     AudioError
         When bytes are missing.
     """
-    size = path.stat().st_size
-    with open(path, "rb") as file:
+    with open(path, "rb", buffering=0) as file:
+        size = os.fstat(file.fileno()).st_size
         if file.read(12)[:4] != b"RIFF":
             return
         while len(header := file.read(8)) == 8:

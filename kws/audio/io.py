@@ -1,7 +1,6 @@
 """Sound files in, checked float32 mono out; and the other way."""
 
 import os
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +9,7 @@ import numpy as np
 import soundfile
 import soxr
 
-from kws.audio.headers import check_wav_length, mp3_samples
+from kws.audio.headers import EXPECTED, check_file, check_wav_length, mp3_samples
 from kws.errors import AudioError, StorageError
 from kws.files import whole
 
@@ -27,7 +26,6 @@ _BLOCK = 2**20
 _MISSING_S = 0.05
 """A piece may end this much after its file does: times in tables are rounded."""
 _FORMATS = ("WAV", "WAVEX", "RF64", "W64", "FLAC", "OGG", "MP3", "AIFF", "AU", "CAF")
-_EXPECTED = "WAV, FLAC, Ogg or MP3"
 _INEXACT = ("VORBIS", "MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III")
 """Encodings in which libsndfile lands up to a frame beside the sample that it is sent to."""
 
@@ -104,7 +102,9 @@ def fit(audio: np.ndarray, samples: int) -> np.ndarray:
     Speech Commands clips that are shorter than a second are padded this way.
     """
     missing = samples - len(audio)
-    if missing >= 0:
+    if missing == 0:
+        return audio
+    if missing > 0:
         return np.pad(audio, (missing // 2, missing - missing // 2))
     start = -missing // 2
     return audio[start : start + samples]
@@ -134,36 +134,20 @@ class _Forward(soundfile.SoundFile):
 def _opened(path: Path) -> Iterator[_Forward]:
     """Open a sound file; what goes wrong while it is open is an AudioError."""
     try:
-        _check_file(path)
+        check_file(path)
         with _Forward(os.fsencode(path)) as file:
             if file.format not in _FORMATS:
-                raise AudioError(f"{path}: holds {file.format_info}; expected {_EXPECTED}")
+                raise AudioError(f"{path}: holds {file.format_info}; expected {EXPECTED}")
             yield file
     except soundfile.LibsndfileError as error:
         reason = _reason(path, error)
         raise AudioError(
-            f"{path}: not readable as audio ({reason}); expected {_EXPECTED}"
+            f"{path}: not readable as audio ({reason}); expected {EXPECTED}"
         ) from error
     except OSError as error:
         raise AudioError(f"{path}: cannot be read ({error.strerror})") from error
     except MemoryError as error:
         raise AudioError(f"{path}: too large for the memory; cut it into shorter files") from error
-
-
-def _check_file(path: Path) -> None:
-    """Refuse what is no file with something in it; opening a pipe would wait for ever."""
-    try:
-        found = path.stat()
-    except FileNotFoundError:
-        raise AudioError(f"{path}: no such file") from None
-    if stat.S_ISDIR(found.st_mode):
-        raise AudioError(f"{path}: a folder, expected a sound file")
-    if not stat.S_ISREG(found.st_mode):
-        raise AudioError(f"{path}: a pipe or a device, expected a sound file")
-    if found.st_size == 0:
-        raise AudioError(f"{path}: an empty file, expected a recording; remove or replace it")
-    if path.suffix.lower() == ".raw":
-        raise AudioError(f"{path}: samples without a header; expected {_EXPECTED}")
 
 
 def _reason(path: Path, error: soundfile.LibsndfileError) -> str:
@@ -228,23 +212,29 @@ def _piece(
 def _mono(path: Path, file: _Forward, count: int) -> np.ndarray:
     """Decode ``count`` samples, or as many as there are, and average their channels."""
     parts, done = [np.zeros(0, np.float32)], 0
+    whole_numbers = file.subtype == "PCM_16"  # read as they are: libsndfile converts slowly
     while done < count:
         size = min(count - done, max(1, _BLOCK // file.channels))
-        block = file.read(size, dtype="float32", always_2d=True)
+        block = file.read(size, dtype="int16" if whole_numbers else "float32", always_2d=True)
         if len(block) == 0:
             break
-        _check_values(path, block)
+        if whole_numbers:
+            block = block.astype(np.float32)
+            block *= np.float32(1 / 32768)
+        else:
+            _check_values(path, block)
         parts.append(block.mean(axis=1) if block.shape[1] > 1 else block[:, 0])
         done += len(block)
     return np.concatenate(parts) if len(parts) != 2 else np.ascontiguousarray(parts[1])
 
 
 def _check_values(path: Path, audio: np.ndarray) -> None:
+    low, high = float(audio.min()), float(audio.max())  # NaN comes through both
+    if low >= -_LOUDEST and high <= _LOUDEST:
+        return
     if not np.isfinite(audio).all():
         raise AudioError(f"{path}: holds samples that are not finite (NaN or infinity)")
-    peak = float(np.abs(audio).max())
-    if peak > _LOUDEST:
-        raise AudioError(
-            f"{path}: its samples reach {peak:.3g}, expected full scale at 1; "
-            "scale it, or write it as 16-bit integers"
-        )
+    raise AudioError(
+        f"{path}: its samples reach {max(-low, high):.3g}, expected full scale at 1; "
+        "scale it, or write it as 16-bit integers"
+    )

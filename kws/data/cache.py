@@ -102,20 +102,20 @@ def _key(sources: list[Source], making: Making, split: str) -> str:
         "material": [_file_facts(path) for path in material],
     }
     key = sha256(json.dumps(facts, sort_keys=True).encode())
-    for source in sources:  # one at a time: there may be a million
-        piece = (source.label, source.start_s, source.duration_s)
-        key.update(repr((*_file_facts(source.path), *piece)).encode())
+    for one in sources:  # one at a time: there may be a million
+        name, size, time_ns = _file_facts(one.path)
+        line = f"{name}\0{size} {time_ns} {one.label} {one.start_s} {one.duration_s}\n"
+        key.update(line.encode(errors="surrogateescape"))
     return key.hexdigest()[:24]
 
 
 def _file_facts(path: Path | None) -> tuple[str, int, int]:
-    if path is None:
-        return "", 0, 0
+    name = "" if path is None else str(path)
     try:
-        found = path.stat()
-    except OSError:  # a dangling link: it will be named as a clip that cannot be read
-        return str(path), -1, 0
-    return str(path), found.st_size, found.st_mtime_ns
+        found = os.stat(name)
+    except OSError:  # silence; or a dangling link: it will be named as a clip that cannot be read
+        return name, -1, 0
+    return name, found.st_size, found.st_mtime_ns
 
 
 def _build(
