@@ -31,7 +31,7 @@ from kws.recipe import Recipe
 
 VERSION = 3
 """Raised whenever the code gives other features from the same recipe and clips."""
-SHARD = 4 * CHUNK
+SHARD = 2 * CHUNK
 """Clips in a shard."""
 _FEWEST_PARALLEL = 4
 _SHOWN = 3
@@ -91,7 +91,7 @@ def _key(sources: list[Source], making: Making, split: str) -> str:
     on_the_fly = {"time_masks", "time_mask_frames", "band_masks", "band_mask_bands", "mixup_alpha"}
     material = material_files(making.augment) if making.augment else []
     facts = {
-        "version": [VERSION, CHUNK],
+        "version": [VERSION, CHUNK, SHARD],
         "features": making.features.model_dump(),
         "augment": making.augment.model_dump(exclude=on_the_fly) if making.augment else None,
         "clip_samples": making.clip_samples,
