@@ -21,7 +21,7 @@ from kws.recipe_io import parse_recipe
 CLIPS = 8192
 LOOPED = 2048
 """Clips that the slow ways take: their rates do not depend on the number."""
-ROUNDS = 3
+ROUNDS = 2
 WORDS = ("yes", "no", "other")
 
 
@@ -30,7 +30,7 @@ def preparation_rates(folder: Path) -> dict[str, float]:
 
     The clips are a second of noise, as 16-bit WAV. Worker processes are started before the clock
     is: that takes two seconds once, whatever the size of the corpus. A process has one core: NumPy
-    may start no threads. The ways take turns, and the best of three rounds counts: machines are
+    may start no threads. The ways take turns, and the best of two rounds counts: machines are
     noisy.
 
     Parameters
