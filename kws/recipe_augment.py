@@ -36,10 +36,13 @@ class AugmentConfig(Section):
 
     copies: Annotated[int, Field(ge=1, le=100)] = 4
     """Augmented copies of each training clip; the clean clip is not kept besides."""
+    shift_probability: Probability = 1.0
     shift_ms: Annotated[float, Field(ge=0, le=1000)] = 100.0
     """Largest time shift, either way."""
+    speed_probability: Probability = 1.0
     speed: Range = (0.85, 1.15)
     """Speed of playing, pitch included: other speakers, in effect."""
+    gain_probability: Probability = 1.0
     gain_db: Range = (-20.0, 6.0)
     noise_probability: Probability = 0.8
     snr_db: Range = (0.0, 30.0)

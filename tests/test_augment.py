@@ -268,6 +268,30 @@ def test_a_kind_switched_on_changes_the_clip_and_no_other_kinds_numbers(kind):
     assert not np.array_equal(varied, plain)
 
 
+@pytest.mark.parametrize("kind", ["speed", "shift", "gain"])
+def test_a_kind_left_out_changes_no_other_kinds_numbers(kind):
+    logs, clips = [], []
+    for probability in (1.0, 0.0):
+        config = AugmentConfig(noise_probability=0, **{f"{kind}_probability": probability})
+        log: list[tuple[str, str]] = []
+        clips.append(augment(burst(), config, material(), rng(4), RATE, log))
+        logs.append(dict(log))
+    assert logs[0].keys() - logs[1].keys() == {kind}
+    assert logs[0].items() >= logs[1].items()
+    assert not np.array_equal(*(io.fit(clip, RATE) for clip in clips))
+    assert np.abs(clips[1]).max() <= 1
+
+
+def test_a_kind_is_left_out_as_often_as_its_probability_says():
+    count = 0
+    for seed in range(300):
+        log: list[tuple[str, str]] = []
+        config = AugmentConfig(speed_probability=0.25, noise_probability=0)
+        augment(burst(), config, material(), rng(seed), RATE, log)
+        count += "speed" in dict(log)
+    assert 55 <= count <= 95
+
+
 def test_the_log_follows_the_sound():
     config = AugmentConfig(**{f"{name}_probability": 1.0 for name in KINDS}, noise_probability=1)
     log: list[tuple[str, str]] = []

@@ -5,10 +5,12 @@ other kind has a generator of its own, spawned from it, so that switching a kind
 the random numbers of all others as they were.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from kws.audio import io
-from kws.audio.steps import DEVICE, OWN, STEPS, Chain, Log, Material, Step
+from kws.audio.steps import DEVICE, OWN, SOMETIMES, STEPS, Chain, Log, Material, Step
 from kws.recipe import AugmentConfig
 
 
@@ -57,7 +59,8 @@ def augment(
     -------
     float32, as many samples as the speed leaves, clipped to -1..1 as a converter would.
     """
-    return _run(audio, STEPS, Chain(config, material, sample_rate_hz, _or_new(log)), rng)
+    varied = _run(audio, STEPS, Chain(config, material, sample_rate_hz, _or_new(log)), rng)
+    return np.clip(varied, -1.0, 1.0)
 
 
 def through_device(
@@ -80,9 +83,11 @@ def _run(
 ) -> np.ndarray:
     own = _own_generators(chain.config, rng)
     for name, step in steps.items():
+        applied = name not in own or own[name].random() < _probability(chain.config, name)
         if name not in OWN:
-            audio = step(audio, chain, rng)
-        elif name in own and own[name].random() < _probability(chain.config, name):
+            varied = step(audio, chain if applied else replace(chain, log=[]), rng)
+            audio = varied if applied else audio
+        elif name in own and applied:
             audio = step(audio, chain, own[name])
     return audio
 
@@ -90,11 +95,15 @@ def _run(
 def _own_generators(
     config: AugmentConfig, rng: np.random.Generator
 ) -> dict[str, np.random.Generator]:
-    """A generator for each kind that is on and has its own; nothing is drawn from ``rng``."""
-    on = [name for name in OWN if _probability(config, name) > 0]
-    if not on:
+    """A generator for each kind that needs its own to decide; nothing is drawn from ``rng``."""
+    kinds = (*OWN, *SOMETIMES)
+    needed = [name for name in OWN if _probability(config, name) > 0]
+    needed += [name for name in SOMETIMES if _probability(config, name) < 1]
+    if not needed:
         return {}
-    return {name: own for name, own in zip(OWN, rng.spawn(len(OWN)), strict=True) if name in on}
+    return {
+        name: own for name, own in zip(kinds, rng.spawn(len(kinds)), strict=True) if name in needed
+    }
 
 
 def _probability(config: AugmentConfig, name: str) -> float:

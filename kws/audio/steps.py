@@ -158,4 +158,7 @@ STEPS: dict[str, Step] = {
 """In the order of the sound's way."""
 OWN = ("pitch", "room", "babble", "equalizer", "band", "clipping", "codec")
 """Kinds with generators of their own. Their order decides which: add new ones at the end."""
+SOMETIMES = ("speed", "shift", "gain")
+"""Kinds that draw from the common generator even where they are left out, so that the others draw
+what they would (noise follows the clip's length, and so its speed)."""
 DEVICE = ("equalizer", "band", "codec")

@@ -32,8 +32,8 @@ class Official:
 
 _BASE_URL = "http://download.tensorflow.org/data"
 
-# SHA-256 as in the checksum lists of TensorFlow Datasets (v0.02) and torchaudio (both corpora).
-# Neither has v0.01's test archive: it is taken as it comes, and its checksum is shown and kept.
+# SHA-256 as in the checksum lists of TensorFlow Datasets (v0.02), torchaudio (both corpora) and
+# Hugging Face's SUPERB (v0.01; its value for the corpus is torchaudio's).
 ARCHIVES = {
     "v0.01": Official(
         Remote(
@@ -41,7 +41,11 @@ ARCHIVES = {
             1_489_096_277,
             "743935421bb51cccdb6bdd152e04c5c70274e935c82119ad7faeec31780d811d",
         ),
-        Remote(f"{_BASE_URL}/speech_commands_test_set_v0.01.tar.gz"),
+        Remote(
+            f"{_BASE_URL}/speech_commands_test_set_v0.01.tar.gz",
+            71_271_436,
+            "baa084f6b62c91de660ff0588ae4dfc4e4d534aa99ac0e5f406cba75836cbd00",
+        ),
     ),
     "v0.02": Official(
         Remote(
