@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from virtual_microphone import missing_parts, virtual_microphone
 
 from kws.audio.io import fit, write
 from kws.recipe import DecoderConfig, FeatureConfig
@@ -26,6 +27,16 @@ def speech_data() -> Path:
     if not folder:
         pytest.skip("needs real speech: set KWS_SPEECH_DATA to its folder")
     return Path(folder)
+
+
+@pytest.fixture(scope="module")
+def microphone(tmp_path_factory):
+    """A virtual microphone at 16 kHz; a test is skipped where its parts are missing."""
+    missing = missing_parts()
+    if missing:
+        pytest.skip(missing)
+    with virtual_microphone(tmp_path_factory.mktemp("mic"), 16000) as virtual:
+        yield virtual
 
 
 def metadata(form: str, state: str = "none", precision: str = "int8", labels=LABELS) -> Metadata:

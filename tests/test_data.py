@@ -6,7 +6,7 @@ import soundfile
 
 from kws.audio import io
 from kws.audio.features import extract
-from kws.data.examples import CLEAN_SEED, Making, Source, list_sources, load_split, make_features
+from kws.data.examples import list_sources, load_split, make_features
 from kws.data.folder import background_noises, read_folder
 from kws.data.manifest import Clip, of_split, require_labels
 from kws.data.silence import (
@@ -16,6 +16,7 @@ from kws.data.silence import (
     training_part,
 )
 from kws.data.speech_commands import speaker_of, split_of
+from kws.data.variants import CLEAN_SEED, Making, Source
 from kws.errors import AudioError, DataError
 from kws.recipe import AugmentConfig, FeatureConfig
 

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 import soxr
 from test_spotter import RATE, SPEECH, tone, tone_model
-from virtual_microphone import missing_parts, virtual_microphone
 
 from kws.audio.io import write
 from kws.audio.microphone import Device, Microphone, input_devices
@@ -52,15 +51,6 @@ def speech(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("audio") / "tones.wav"
     write(path, SPEECH, RATE)
     return path
-
-
-@pytest.fixture(scope="module")
-def microphone(tmp_path_factory):
-    missing = missing_parts()
-    if missing:
-        pytest.skip(missing)
-    with virtual_microphone(tmp_path_factory.mktemp("mic"), RATE) as virtual:
-        yield virtual
 
 
 def demo(*arguments, **options) -> subprocess.CompletedProcess:

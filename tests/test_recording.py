@@ -18,7 +18,6 @@ import pytest
 import soxr
 from conftest import ROOT, refused, run_tool
 from rich.console import Console
-from virtual_microphone import missing_parts, virtual_microphone
 
 from kws.audio.io import read, write
 from kws.audio.level import SILENT_DBFS, Meter, dbfs, envelope
@@ -576,15 +575,6 @@ def test_a_missing_microphone_is_one_line(tmp_path):
     arguments = ["record", "--auto", "--label", "yes", "--out", tmp_path / "data"]
     line = refused("prepare_data.py", *arguments, env=env)
     assert line.startswith("error: the microphone needs the PortAudio library, which is missing")
-
-
-@pytest.fixture(scope="module")
-def microphone(tmp_path_factory):
-    missing = missing_parts()
-    if missing:
-        pytest.skip(missing)
-    with virtual_microphone(tmp_path_factory.mktemp("mic"), RATE) as virtual:
-        yield virtual
 
 
 @pytest.fixture(scope="module")

@@ -99,9 +99,7 @@ def speed_rows() -> list[tuple[str, ...]]:
     """Training speed, and the ratio to Keras."""
     from kws.nn.speed import training_speeds
 
-    rates = training_speeds()
-    reference = next(iter(rates.values()))
-    return [(name, f"{rate:.0f}", f"{rate / reference:.2f}") for name, rate in rates.items()]
+    return beside_first(training_speeds())
 
 
 def feature_rows() -> list[tuple[str, ...]]:
@@ -131,9 +129,7 @@ def preparation_rows() -> list[tuple[str, ...]]:
     from kws.data.speed import preparation_rates
 
     with tempfile.TemporaryDirectory() as folder:
-        rates = preparation_rates(Path(folder))
-    reference = next(iter(rates.values()))
-    return [(name, f"{rate:.0f}", f"{rate / reference:.2f}") for name, rate in rates.items()]
+        return beside_first(preparation_rates(Path(folder)))
 
 
 def input_rows() -> list[tuple[str, ...]]:
@@ -142,6 +138,12 @@ def input_rows() -> list[tuple[str, ...]]:
 
     with tempfile.TemporaryDirectory() as folder:
         return [("waiting for the batch", f"{input_bound_share(Path(folder)):.1%}")]
+
+
+def beside_first(rates: dict[str, float]) -> list[tuple[str, ...]]:
+    """Each rate, and its ratio to the first."""
+    reference = next(iter(rates.values()))
+    return [(name, f"{rate:.0f}", f"{rate / reference:.2f}") for name, rate in rates.items()]
 
 
 def timed(call) -> float:

@@ -7,11 +7,15 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from kws.errors import KwsError
+from kws.errors import DataError, KwsError
+
+if TYPE_CHECKING:
+    from kws.recipe import Recipe
 
 
 def run(main: Callable[[], None]) -> None:
@@ -32,6 +36,13 @@ def run(main: Callable[[], None]) -> None:
         native.seek(0)
         sys.stderr.write(native.read().decode(errors="replace"))
         raise
+
+
+def data_folder(given: Path | None, recipe: "Recipe", source: Path) -> Path:
+    """The folder of ``--data``, else the one that the recipe in ``source`` names."""
+    if given is None and recipe.data.folder is None:
+        raise DataError(f"{source}: names no data.folder; say where the clips are: --data DIR")
+    return given or Path(recipe.data.folder or "")
 
 
 def _keep_the_terminal() -> io.BufferedRandom:

@@ -4,9 +4,7 @@ import argparse
 import time
 from pathlib import Path
 
-from cli import run
-
-from kws.errors import DataError
+from cli import data_folder, run
 
 
 def main() -> None:
@@ -25,11 +23,7 @@ def main() -> None:
 
     recipe = read_recipe(arguments.recipe, tuple(arguments.set))
     out = arguments.out or Path("runs") / recipe.name
-    data = arguments.data or (Path(recipe.data.folder) if recipe.data.folder else None)
-    if data is None:
-        raise DataError(
-            f"{arguments.recipe}: names no data.folder; say where the clips are: --data DIR"
-        )
+    data = data_folder(arguments.data, recipe, arguments.recipe)
     if recipe.data.synthetic and not arguments.data:
         from kws.data.synthetic import make_corpus
 

@@ -88,12 +88,17 @@ def length_s(path: Path) -> float:
 
 def write(path: Path, audio: np.ndarray, sample_rate_hz: int) -> None:
     """Write mono float audio (-1..1, clipped beyond) as 16-bit WAV or FLAC, whole or not at all."""
-    pcm = np.round(np.clip(audio, -1, 32767 / 32768) * 32768).astype(np.int16)
+    pcm = as_int16(audio)
     with whole(path) as temporary:
         try:
             soundfile.write(os.fsencode(temporary), pcm, sample_rate_hz, subtype="PCM_16")
         except soundfile.LibsndfileError as error:
             raise StorageError(f"{path}: cannot be written ({error.error_string})") from error
+
+
+def as_int16(audio: np.ndarray) -> np.ndarray:
+    """Float audio, -1..1 and clipped beyond, as 16-bit samples of the same shape."""
+    return np.round(np.clip(audio, -1, 32767 / 32768) * 32768).astype(np.int16)
 
 
 def fit(audio: np.ndarray, samples: int) -> np.ndarray:

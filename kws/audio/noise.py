@@ -35,6 +35,15 @@ def loud_power(audio: np.ndarray, sample_rate_hz: int) -> float:
     return float(np.mean(np.square(frames, dtype=np.float64), axis=1).mean())
 
 
+def at_level(audio: np.ndarray, level_db: float, sample_rate_hz: int) -> np.ndarray:
+    """Scale speech so that its loud part has a root mean square of ``level_db`` dB of full scale.
+
+    Less where it would clip.
+    """
+    gain = 10 ** (level_db / 20) / np.sqrt(loud_power(audio, sample_rate_hz))
+    return audio * np.float32(min(gain, 0.95 / np.abs(audio).max()))
+
+
 def loud_part(audio: np.ndarray, sample_rate_hz: int) -> np.ndarray:
     """The frames (20 ms) of (samples,) audio that are within 20 dB of the loudest.
 

@@ -23,7 +23,7 @@ from kws.data.folder import noise_files
 from kws.data.manifest import TRAINING
 from kws.data.material import material_files
 from kws.data.shards import Shards, is_written, read_facts, write_shard
-from kws.data.variants import CLEAN_SEED, Making, Source, noise_times_ns, training_making
+from kws.data.variants import Making, Source, clean_making, training_making
 from kws.errors import DataError, StorageError
 from kws.files import storage_error, write_json
 from kws.progress import progress
@@ -69,10 +69,7 @@ def load_examples(
     if split == TRAINING:
         making = training_making(recipe, root, sources)
     else:
-        times_ns = noise_times_ns(root)
-        making = Making(
-            recipe.features, recipe.clip_samples, root, times_ns, CLEAN_SEED, augment=None
-        )
+        making = clean_making(recipe.features, recipe.clip_samples, root)
     folder = cache_root / _key(sources, making, split)
     with alone(cache_root):
         if not (folder / "info.json").is_file():
@@ -110,10 +107,12 @@ def _key(sources: list[Source], making: Making, split: str) -> str:
 
 
 def _file_facts(path: Path | None) -> tuple[str, int, int]:
-    name = "" if path is None else str(path)
+    if path is None:  # silence
+        return "", -1, 0
+    name = str(path)
     try:
         found = os.stat(name)
-    except OSError:  # silence; or a dangling link: it will be named as a clip that cannot be read
+    except OSError:  # a dangling link: it will be named as a clip that cannot be read
         return name, -1, 0
     return name, found.st_size, found.st_mtime_ns
 

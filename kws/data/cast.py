@@ -75,6 +75,12 @@ def passage_cast(seed: int) -> list[Speaker]:
     ]
 
 
+def name_in(split: str, prefix: str) -> str:
+    """A speaker's name that the hash rule of Speech Commands puts into ``split``."""
+    last = next(number for number in range(10_000) if split_of(f"{prefix}{number}") == split)
+    return f"{prefix}{last}"
+
+
 def _speaker(
     index: int,
     accent: str,
@@ -85,9 +91,8 @@ def _speaker(
 ) -> Speaker:
     rng = np.random.default_rng([seed, index])
     name = f"espeak{index:03d}_{accent}_{variant or 'own'}_"
-    last = next(number for number in range(10_000) if split_of(f"{name}{number}") == split)
     return Speaker(
-        name=f"{name}{last}",
+        name=name_in(split, name),
         accent=accent,
         variant=variant,
         pitch=rng.uniform(32, 68),

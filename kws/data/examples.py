@@ -13,7 +13,7 @@ from kws.data.corpus import read_clips
 from kws.data.manifest import TRAINING, of_split, require_labels
 from kws.data.shards import Shards
 from kws.data.silence import count_of_silence
-from kws.data.variants import CLEAN_SEED, Making, Source, noise_times_ns, variants
+from kws.data.variants import Making, Source, clean_making, variants
 from kws.errors import AudioError, DataError
 from kws.progress import progress
 from kws.recipe import SILENCE, FeatureConfig
@@ -118,7 +118,7 @@ def load_split(
         As :func:`list_sources`; or when not one clip could be read.
     """
     sources = list_sources(root, labels, split, silence_share)
-    making = Making(features, clip_samples, root, noise_times_ns(root), CLEAN_SEED, None)
+    making = clean_making(features, clip_samples, root)
     parts, bad = [], []
     with progress(f"reading {split} clips", len(sources), "clips") as advance:
         for start in range(0, len(sources), CHUNK):

@@ -4,7 +4,7 @@ The pools follow from the recipe and its seed alone, so that every process has t
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -29,12 +29,13 @@ _VOICE, _NOISE, _ROOM = 1, 2, 3
 """Which random numbers: one sequence for each pool."""
 
 
-def pick_voices(pieces: Sequence[Piece], config: AugmentConfig, seed: int) -> tuple[Piece, ...]:
+def pick_voices(pieces: Iterable[Piece], config: AugmentConfig, seed: int) -> tuple[Piece, ...]:
     """Choose the training clips of which babble is made; none where the recipe asks for none."""
     if config.babble_probability == 0:
         return ()
-    order = np.random.default_rng((seed, _VOICE)).permutation(len(pieces))
-    return tuple(pieces[index] for index in order[:VOICES])
+    listed = list(pieces)
+    order = np.random.default_rng((seed, _VOICE)).permutation(len(listed))
+    return tuple(listed[index] for index in order[:VOICES])
 
 
 def gather_material(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kws.audio.noise import coloured_noise, hum, loud_power
+from kws.audio.noise import at_level, coloured_noise, hum, loud_power
 from kws.data.cast import passage_cast
 from kws.data.effects import reverberate
 from kws.data.espeak import Espeak
@@ -69,7 +69,8 @@ def make_passage(
             )
             for word in spoken
         ]
-        pieces += [_at_level(audio, rng, sample_rate_hz), _pause(rng, sample_rate_hz)]
+        speech = at_level(audio, rng.uniform(*LEVEL_DB), sample_rate_hz)
+        pieces += [speech, _pause(rng, sample_rate_hz)]
     speech = reverberate(np.concatenate(pieces), rng, sample_rate_hz)
     return _over_noise(speech, rng, sample_rate_hz), words
 
@@ -114,11 +115,6 @@ def _read_line(line: str, where: str) -> SpokenWord:
 
 def _pause(rng: np.random.Generator, sample_rate_hz: int) -> np.ndarray:
     return np.zeros(round(rng.uniform(*PAUSE_S) * sample_rate_hz), np.float32)
-
-
-def _at_level(audio: np.ndarray, rng: np.random.Generator, sample_rate_hz: int) -> np.ndarray:
-    level = 10 ** (rng.uniform(*LEVEL_DB) / 20) / np.sqrt(loud_power(audio, sample_rate_hz))
-    return audio * np.float32(min(level, 0.95 / np.abs(audio).max()))
 
 
 def _over_noise(speech: np.ndarray, rng: np.random.Generator, sample_rate_hz: int) -> np.ndarray:

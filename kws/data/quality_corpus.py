@@ -175,10 +175,10 @@ def content_of(audio: np.ndarray, sample_rate_hz: int) -> int:
 
     A FLAC file and the WAV file it was made from have the same. 0 where all samples are 0.
     """
-    pcm = np.round(np.clip(audio, -1, 32767 / 32768) * 32768).astype("<i2")
+    pcm = io.as_int16(audio).astype("<i2", copy=False)
     if not pcm.any():
         return 0
-    digest = hashlib.blake2b(pcm, digest_size=8, key=str(sample_rate_hz).encode())
+    digest = hashlib.blake2b(pcm.data, digest_size=8, key=str(sample_rate_hz).encode())
     return int.from_bytes(digest.digest(), "little")
 
 

@@ -11,13 +11,13 @@ import joblib
 import numpy as np
 
 from kws.audio import io
-from kws.audio.noise import coloured_noise
+from kws.audio.noise import at_level, coloured_noise
 from kws.data.manifest import Clip
 from kws.data.manifest_file import NAME, write_manifest
 from kws.data.near_misses import NearMiss
 from kws.data.phonemes import Pronunciation
 from kws.data.saying_order import Order, Script, check_order, write_near_misses
-from kws.data.streams import FOLDER, LEVEL_DB, at_level, script, write_stream
+from kws.data.streams import FOLDER, LEVEL_DB, script, write_stream
 from kws.data.takes import AFTER_S, EDGE_S
 from kws.data.voices import RATE_HZ, EspeakVoice, Voice, in_turn
 from kws.errors import DataError
@@ -182,7 +182,7 @@ def _clip(take: Take) -> np.ndarray:
     rng = np.random.default_rng(take.seed)
     speech = take.voice.say(take.text, rng)
     word = speech.audio[speech.words[0].start : speech.words[-1].end]
-    word = at_level(word, rng.uniform(*LEVEL_DB))
+    word = at_level(word, rng.uniform(*LEVEL_DB), RATE_HZ)
     edge, after = round(EDGE_S * RATE_HZ), round(rng.uniform(*AFTER_S) * RATE_HZ)
     samples = round(SHORTEST_S * RATE_HZ)
     room = samples - edge - len(word)

@@ -31,15 +31,19 @@ def speaker_of_unknown(name: str) -> str:
     return speaker_of(name).rpartition("_")[2]
 
 
-def split_of(speaker: str) -> str:
-    """The split of a speaker: 10 % validation, 10 % testing, the rest training."""
+def split_of(
+    speaker: str,
+    validation_percent: float = VALIDATION_PERCENT,
+    testing_percent: float = TESTING_PERCENT,
+) -> str:
+    """The split of a speaker, by a hash of the name: others that come or go change nothing."""
     number = int(
         hashlib.sha1(speaker.encode(errors="surrogateescape"), usedforsecurity=False).hexdigest(),
         16,
     )
     percent = number % (MAX_NUM_WAVS_PER_CLASS + 1) * (100.0 / MAX_NUM_WAVS_PER_CLASS)
-    if percent < VALIDATION_PERCENT:
+    if percent < validation_percent:
         return VALIDATION
-    if percent < VALIDATION_PERCENT + TESTING_PERCENT:
+    if percent < validation_percent + testing_percent:
         return TESTING
     return TRAINING

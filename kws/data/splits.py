@@ -9,8 +9,8 @@ from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from kws.data.manifest import SPLITS, TESTING, TRAINING, VALIDATION, Clip
-from kws.data.speech_commands import MAX_NUM_WAVS_PER_CLASS, speaker_of, split_of
+from kws.data.manifest import SPLITS, Clip
+from kws.data.speech_commands import speaker_of, split_of
 from kws.errors import DataError
 from kws.progress import progress
 
@@ -37,14 +37,8 @@ class Shares:
             )
 
     def split(self, speaker: str) -> str:
-        """The split of a speaker, by a hash of the name: others that come or go change nothing."""
-        digest = hashlib.sha1(
-            speaker.encode(errors="surrogateescape"), usedforsecurity=False
-        ).hexdigest()
-        percent = int(digest, 16) % (MAX_NUM_WAVS_PER_CLASS + 1) / MAX_NUM_WAVS_PER_CLASS * 100
-        if percent < self.validation:
-            return VALIDATION
-        return TESTING if percent < self.validation + self.testing else TRAINING
+        """The split of a speaker, by the rule of Speech Commands at these shares."""
+        return split_of(speaker, self.validation, self.testing)
 
 
 def divide(clips: list[Clip], shares: Shares | None = None) -> list[Clip]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from kws.audio import io
-from kws.audio.noise import coloured_noise, loud_power, mix
+from kws.audio.noise import at_level, coloured_noise, mix
 from kws.data.espeak import Espeak
 from kws.data.manifest import TESTING
 from kws.data.passage import SpokenWord, write_words
@@ -191,16 +191,7 @@ def _said(
             length = 1
             words.append(times[0])
         times = times[length:]
-    return at_level(speech.audio, level_db), words
-
-
-def at_level(audio: np.ndarray, level_db: float) -> np.ndarray:
-    """Scale speech so that its loud part has a root mean square of ``level_db`` dB of full scale.
-
-    Less where it would clip.
-    """
-    gain = 10 ** (level_db / 20) / np.sqrt(loud_power(audio, RATE_HZ))
-    return audio * np.float32(min(gain, 0.95 / np.abs(audio).max()))
+    return at_level(speech.audio, level_db, RATE_HZ), words
 
 
 def _plain(text: str) -> str:

@@ -65,7 +65,7 @@ def training_making(recipe: Recipe, root: Path, sources: list[Source]) -> Making
         When a folder of the recipe's augment section is missing or has no sound file.
     """
     config = recipe.augment
-    pieces = [(s.path, s.start_s, s.duration_s) for s in sources if s.path is not None]
+    pieces = ((s.path, s.start_s, s.duration_s) for s in sources if s.path is not None)
     return Making(
         features=recipe.features,
         clip_samples=recipe.clip_samples,
@@ -75,6 +75,11 @@ def training_making(recipe: Recipe, root: Path, sources: list[Source]) -> Making
         augment=config,
         voices=pick_voices(pieces, config, recipe.seed),
     )
+
+
+def clean_making(features: FeatureConfig, clip_samples: int, root: Path) -> Making:
+    """How sources become features where they are scored: as they are."""
+    return Making(features, clip_samples, root, noise_times_ns(root), CLEAN_SEED, augment=None)
 
 
 def variants(source: Source, making: Making, logs: list[Log] | None = None) -> list[np.ndarray]:

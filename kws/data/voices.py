@@ -10,7 +10,7 @@ import numpy as np
 import soxr
 
 from kws.data import piper
-from kws.data.cast import ACCENTS, Speaker, corpus_cast
+from kws.data.cast import ACCENTS, Speaker, corpus_cast, name_in
 from kws.data.espeak import Espeak, Speech, WordTime
 from kws.data.manifest import TESTING, TRAINING, VALIDATION
 from kws.data.phonemes import Pronunciation
@@ -136,7 +136,7 @@ def espeak_voices(languages: Sequence[str], seed: int) -> list[Voice]:
         language = chosen[(turns[split] + again) % len(chosen)]
         turns[split] += 1
         seen[split, speaker.variant] += 1
-        name = _named(f"espeak{index:03d}_{language}_{speaker.variant or 'own'}_", split)
+        name = name_in(split, f"espeak{index:03d}_{language}_{speaker.variant or 'own'}_")
         voices.append(EspeakVoice(replace(speaker, name=name, accent=language), split))
     return voices
 
@@ -161,7 +161,7 @@ def piper_voices(models: Sequence[Path]) -> list[Voice]:
     splits = [VALIDATION] * held_out + [TESTING] * held_out
     splits = [TRAINING] * (len(pairs) - len(splits)) + splits
     return [
-        PiperVoice(model, speaker, _named(f"piper{index:03d}_{model.path.stem}_", split), split)
+        PiperVoice(model, speaker, name_in(split, f"piper{index:03d}_{model.path.stem}_"), split)
         for index, ((model, speaker), split) in enumerate(zip(pairs, splits, strict=True))
     ]
 
@@ -175,9 +175,3 @@ def in_turn(voices: Sequence[Voice]) -> list[Voice]:
         seen[voice.split] += 1
         keyed.append(((seen[voice.split] - 0.5) / counts[voice.split], voice))
     return [voice for _, voice in sorted(keyed, key=lambda one: one[0])]
-
-
-def _named(prefix: str, split: str) -> str:
-    """A speaker's name that the hash rule of Speech Commands puts into ``split``."""
-    last = next(number for number in range(10_000) if split_of(f"{prefix}{number}") == split)
-    return f"{prefix}{last}"

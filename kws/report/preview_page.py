@@ -160,8 +160,7 @@ def _settings(config: AugmentConfig) -> list[tuple[str, str]]:
 def _wav(audio: np.ndarray, sample_rate_hz: int) -> str:
     """16-bit WAV as a data URI."""
     written = bytes_io.BytesIO()
-    pcm = np.round(np.clip(audio, -1, 32767 / 32768) * 32768).astype(np.int16)
-    soundfile.write(written, pcm, sample_rate_hz, format="WAV", subtype="PCM_16")
+    soundfile.write(written, io.as_int16(audio), sample_rate_hz, format="WAV", subtype="PCM_16")
     return data_uri(written.getvalue(), "audio/wav")
 
 

@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from cli import data_folder
+
 HELP = "hear and see what augmentation does"
 
 
@@ -33,15 +35,10 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> None:
     """Vary some clips, write the page, say what is on it."""
-    from kws.errors import DataError
     from kws.recipe_io import read_recipe
 
     recipe = read_recipe(arguments.recipe, tuple(arguments.set))
-    data = arguments.data or (Path(recipe.data.folder) if recipe.data.folder else None)
-    if data is None:
-        raise DataError(
-            f"{arguments.recipe}: names no data.folder; say where the clips are: --data DIR"
-        )
+    data = data_folder(arguments.data, recipe, arguments.recipe)
     from kws.report.preview_page import make_preview, write_preview
 
     examples, bad = make_preview(recipe, data, arguments.clips)
