@@ -7,6 +7,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from kws.recipe_augment import AugmentConfig
 from kws.recipe_base import Label, Probability, Section
+from kws.recipe_model import ModelConfig
 
 UNKNOWN, SILENCE = "unknown", "silence"
 
@@ -119,15 +120,6 @@ class DataConfig(Section):
         return (*self.keywords, *(label for label, wanted in others if wanted))
 
 
-class ModelConfig(Section):
-    """The acoustic model: recurrent layers, then one dense layer with softmax."""
-
-    cell: Literal["gru"] = "gru"
-    units: Annotated[list[Annotated[int, Field(ge=1, le=512)]], Field(min_length=1, max_length=3)]
-    """Units of each layer, bottom up; of each direction where bidirectional."""
-    bidirectional: bool = False
-
-
 class TrainConfig(Section):
     """Float training."""
 
@@ -137,6 +129,10 @@ class TrainConfig(Section):
     """Highest rate; warms up over the first twentieth, then falls to nothing along a cosine."""
     weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.0
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Share of each layer's inputs (but for the features) set to 0, in float training."""
+    recurrent_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Share of units whose state the matrix products do not see in a clip, in float training."""
     clip_norm: Annotated[float, Field(gt=0)] = 1.0
     """Largest global norm of a gradient (recurrent nets explode)."""
     carried_state_share: Probability = 0.1
@@ -145,7 +141,7 @@ class TrainConfig(Section):
     It rises from none at the first epoch to this at the last: a fresh model first learns words.
     """
     loss_frames: Annotated[int, Field(ge=1, le=100)] = 5
-    """Unidirectional models learn on this many last frames of a clip, not the very last alone."""
+    """Streams learn on this many last steps of a clip, not the very last alone."""
 
 
 class QuantizeConfig(Section):
@@ -191,6 +187,16 @@ class Recipe(Section):
                 f"data.clip_ms {self.data.clip_ms} holds {self.clip_frames} frames of "
                 "features.fft_size and hop_ms: at least two are needed"
             )
+        if self.model.bands(self.features.size) < 1:
+            raise ValueError(
+                "model.stem: its kernels and strides take more bands than the "
+                f"{self.features.size} of a frame: make them smaller"
+            )
+        if self.clip_frames < 2 * self.model.stride:
+            raise ValueError(
+                f"model.stem: a step takes {self.model.stride} frames, a clip has "
+                f"{self.clip_frames}: at least two steps are needed"
+            )
         if self.model.bidirectional and self.train.carried_state_share:
             raise ValueError(
                 f"train.carried_state_share {self.train.carried_state_share} is for streams; a "
@@ -205,6 +211,11 @@ class Recipe(Section):
     @property
     def clip_frames(self) -> int:
         return self.features.frames(self.clip_samples)
+
+    @property
+    def window_frames(self) -> int:
+        """The last frames of a clip, as many as fill whole steps of the model."""
+        return self.clip_frames - self.clip_frames % self.model.stride
 
 
 def nearest(name: str, known: list[str]) -> str:

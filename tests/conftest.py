@@ -11,7 +11,9 @@ from virtual_microphone import missing_parts, virtual_microphone
 
 from kws.audio.io import fit, write
 from kws.recipe import DecoderConfig, FeatureConfig
-from kws.tflite.emit import build_stream, build_window
+from kws.recipe_model import ModelConfig
+from kws.tflite.emit_stream import build_stream
+from kws.tflite.emit_window import build_window
 from kws.tflite.metadata import NAME, Metadata, metadata_json
 from kws.tflite.random_weights import random_weights
 from kws.tflite.weights import ModelWeights
@@ -39,7 +41,16 @@ def microphone(tmp_path_factory):
         yield virtual
 
 
-def metadata(form: str, state: str = "none", precision: str = "int8", labels=LABELS) -> Metadata:
+def untrained(units=(16,), bidirectional=False, classes=4, per_channel=False, **model):
+    """The weights of an untrained model; more keys of a recipe's model section may be given."""
+    values = {"units": list(units), "bidirectional": bidirectional, **model}
+    config = ModelConfig.model_validate(values, strict=False)
+    return random_weights(config, classes, per_channel=per_channel)
+
+
+def metadata(
+    form: str, state: str = "none", precision: str = "int8", labels=LABELS, stride: int = 1
+) -> Metadata:
     features = FeatureConfig()
     return Metadata(
         recipe="tiny",
@@ -48,7 +59,7 @@ def metadata(form: str, state: str = "none", precision: str = "int8", labels=LAB
         form=form,
         state=state,
         precision=precision,
-        frames_per_step=1 if form == "stream" else features.frames(16000),
+        frames_per_step=stride if form == "stream" else 49 - 49 % stride,
         clip_ms=1000.0,
         decoder=DecoderConfig(),
         macs_per_second=1,
@@ -59,7 +70,9 @@ def model_bytes(
     weights: ModelWeights, form: str, state: str = "explicit", int8: bool = True
 ) -> bytes:
     """The file of an untrained model."""
-    facts = metadata(form, state if form == "stream" else "none", "int8" if int8 else "float32")
+    precision = "int8" if int8 else "float32"
+    state_kept = state if form == "stream" else "none"
+    facts = metadata(form, state_kept, precision, stride=weights.stride)
     if form == "stream":
         builder = build_stream(weights, state, int8, "tiny")
     else:
@@ -72,7 +85,7 @@ def model_bytes(
 def tiny_model(tmp_path_factory) -> Path:
     """A stream model of 16 units, untrained."""
     path = tmp_path_factory.mktemp("tiny") / "model.tflite"
-    path.write_bytes(model_bytes(random_weights((16,), False, 4), "stream"))
+    path.write_bytes(model_bytes(untrained((16,), False, 4), "stream"))
     return path
 
 
@@ -80,7 +93,7 @@ def tiny_model(tmp_path_factory) -> Path:
 def tiny_window_model(tmp_path_factory) -> Path:
     """A bidirectional window model of 8 units a direction, untrained."""
     path = tmp_path_factory.mktemp("tiny") / "window.tflite"
-    path.write_bytes(model_bytes(random_weights((8,), True, 4), "window"))
+    path.write_bytes(model_bytes(untrained((8,), True, 4), "window"))
     return path
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import model_bytes
+from conftest import model_bytes, untrained
 from tflite_micro import runtime
 
 from kws.errors import ModelError, StorageError
@@ -29,7 +29,6 @@ from kws.tflite.builder import pack
 from kws.tflite.interpreter import open_model
 from kws.tflite.metadata import NAME, metadata_json, parse
 from kws.tflite.operators import operators
-from kws.tflite.random_weights import random_weights
 
 TOOL = Path(__file__).parents[1] / "tools" / "export_firmware.py"
 WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror"]
@@ -121,7 +120,7 @@ def add_methods(package: Path) -> list[str]:
 @pytest.fixture(scope="module")
 def internal_model(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("internal") / "internal.tflite"
-    path.write_bytes(model_bytes(random_weights((8, 8), False, 4), "stream", "internal"))
+    path.write_bytes(model_bytes(untrained((8, 8), False, 4), "stream", "internal"))
     return path
 
 
@@ -338,7 +337,7 @@ def test_nothing_is_written_for_a_model_that_cannot_be_exported(tiny_model, tmp_
     odd.write_bytes(with_labels(tiny_model, ("yes", "größe", "unknown", "silence")))
     with pytest.raises(ModelError, match="label 'größe'"):
         export(odd, out)
-    odd.write_bytes(model_bytes(random_weights((4,), False, 4), "stream", int8=False))
+    odd.write_bytes(model_bytes(untrained((4,), False, 4), "stream", int8=False))
     with pytest.raises(ModelError, match=r"odd\.tflite: a float32 model; firmware takes int8"):
         export(odd, out)
     assert not out.exists()

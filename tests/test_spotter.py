@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import metadata, model_bytes
+from conftest import metadata, model_bytes, untrained
 
 from kws.audio.features import extract
 from kws.audio.io import write
@@ -13,7 +13,6 @@ from kws.errors import AudioError
 from kws.recipe import DecoderConfig, FeatureConfig
 from kws.spotting.spotter import Spotter, calls_per_second, frames_between_calls, spot_file
 from kws.tflite.interpreter import Runner, open_model
-from kws.tflite.random_weights import random_weights
 
 RATE = 16000
 TONES_HZ = {"yes": 1000.0, "no": 3000.0}
@@ -32,7 +31,7 @@ def tones(*parts: tuple[float, float]) -> np.ndarray:
 
 def tone_model(form: str) -> bytes:
     """A GRU whose first two units say, with 100 ms of memory, whether their tone is heard."""
-    weights = random_weights((2,), False, 4)
+    weights = untrained((2,), False, 4)
     layer = weights.layers[0][0]
     kernel = np.zeros_like(layer.kernel)  # columns: z0 z1 r0 r1 n0 n1
     for unit, hz in enumerate(TONES_HZ.values()):

@@ -70,10 +70,10 @@ def test_quantized_steps_bring_int8_and_float_together():
     before = apart()
     model.set_mode("int8")
     optimizer = make_optimizer(plain, model)
-    step = train_step(model, optimizer, plain)
+    step, state = train_step(model, optimizer, plain), model.zero_state(BATCH)
     losses = [
-        float(step(features, targets, tf.zeros((BATCH, 1)), model.zero_state(BATCH))[0])
-        for _ in range(150)
+        float(step(features, targets, tf.zeros((BATCH, 1)), state, tf.constant([0, i]))[0])
+        for i in range(150)
     ]
     assert losses[-1] < 0.3 * losses[0]
     assert model.mode == "int8"

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
-from conftest import metadata, model_bytes
+from conftest import metadata, model_bytes, untrained
 from test_nn import STATS, calibrated, features
 
 from kws.errors import ModelError
+from kws.nn.cells import CELLS
 from kws.recipe_io import parse_recipe
 from kws.tflite.arena import arena_bytes, smallest_arena
 from kws.tflite.builder import ModelBuilder, Quant, pack
@@ -19,35 +20,71 @@ from kws.tflite.convert import convert, read_weights
 from kws.tflite.interpreter import Runner, open_model
 from kws.tflite.metadata import NAME, metadata_json, parse
 from kws.tflite.operators import operators, require_tflm, tensor_types
-from kws.tflite.random_weights import random_weights
 from kws.tflite.weights import fold_normalization, to_steps, weight_quant
 
-FORMS = [
-    ((16,), False, "stream", "explicit"),
-    ((12, 8), False, "stream", "explicit"),
-    ((12, 8), False, "stream", "internal"),
-    ((16,), False, "window", "none"),
-    ((12, 8, 6), False, "window", "none"),
-    ((10,), True, "window", "none"),
-    ((8, 6), True, "window", "none"),
+GRUS = [
+    ({"units": [16]}, "stream", "explicit"),
+    ({"units": [12, 8]}, "stream", "explicit"),
+    ({"units": [12, 8]}, "stream", "internal"),
+    ({"units": [16]}, "window", "none"),
+    ({"units": [12, 8, 6]}, "window", "none"),
+    ({"units": [10], "bidirectional": True}, "window", "none"),
+    ({"units": [8, 6], "bidirectional": True}, "window", "none"),
 ]
+CELL_FORMS = [
+    (values, form, state)
+    for cell in CELLS
+    if cell != "gru"
+    for values, form, state in (
+        ({"units": [16], "cell": cell}, "stream", "explicit"),
+        ({"units": [12, 8], "cell": cell}, "stream", "internal"),
+        ({"units": [12, 8], "cell": cell}, "window", "none"),
+        ({"units": [8, 6], "cell": cell, "bidirectional": True}, "window", "none"),
+    )
+]
+STEM = [
+    {"channels": 6, "kernel": [5, 4], "stride": [2, 2]},
+    {"channels": 8, "kernel": [3, 3], "stride": [1, 2]},
+    {"channels": 8, "kernel": [2, 3], "stride": [2, 1]},
+]
+STEM_FORMS = [
+    ({"units": [12], "stem": STEM}, "stream", "explicit"),
+    ({"units": [12], "stem": STEM}, "stream", "internal"),
+    ({"units": [12], "stem": STEM, "cell": "lstm"}, "stream", "explicit"),
+    ({"units": [12], "stem": STEM[:1]}, "stream", "explicit"),
+    ({"units": [12], "stem": STEM}, "window", "none"),
+    ({"units": [8], "stem": STEM, "bidirectional": True}, "window", "none"),
+]
+POOLED = [
+    ({"units": [12], "pooling": "mean"}, "window", "none"),
+    ({"units": [12], "pooling": "max"}, "window", "none"),
+    ({"units": [12], "pooling": "attention"}, "window", "none"),
+    ({"units": [8, 6], "pooling": "mean", "bidirectional": True}, "window", "none"),
+    ({"units": [8], "pooling": "attention", "bidirectional": True}, "window", "none"),
+    ({"units": [8], "pooling": "attention", "cell": "mingru", "stem": STEM}, "window", "none"),
+]
+ZOO = [*GRUS, *CELL_FORMS, *STEM_FORMS, *POOLED]
 
 
-def recipe(units, bidirectional, mode="qat"):
+def recipe(model, mode="qat"):
     values = {
         "name": "tiny",
         "data": {"keywords": ["yes", "no"]},
-        "model": {"units": list(units), "bidirectional": bidirectional},
+        "model": model,
         "train": {"carried_state_share": 0.0},
         "quantize": {"mode": mode},
     }
     return parse_recipe(values, "test")
 
 
-@functools.cache
-def trained(units, bidirectional, per_channel, mode):
+def trained(values, per_channel, mode):
     """The weights of a calibrated Keras model, and its posteriors of 24 clips in a mode."""
-    built = calibrated(units=units, bidirectional=bidirectional, per_channel=per_channel)
+    return _trained(json.dumps(values), per_channel, mode)
+
+
+@functools.cache
+def _trained(text, per_channel, mode):
+    built = calibrated(per_channel=per_channel, **json.loads(text))
     built.set_mode(mode)
     answers = tf.nn.softmax(built(tf.constant(features(24, 49)))[0][:, -1]).numpy()
     return read_weights(built), answers
@@ -58,30 +95,30 @@ def posteriors(data: bytes, engine: str, clips: np.ndarray) -> np.ndarray:
     return np.stack([runner.classify(clip) for clip in clips])
 
 
-@pytest.mark.parametrize(("units", "bidirectional", "form", "state"), FORMS)
+@pytest.mark.parametrize(("model", "form", "state"), ZOO)
 @pytest.mark.parametrize("engine", ["litert", "tflm"])
-def test_float_file_equals_keras(units, bidirectional, form, state, engine):
-    weights, answers = trained(units, bidirectional, False, "float")
-    made = convert(weights, recipe(units, bidirectional), form, state)
+def test_float_file_equals_keras(model, form, state, engine):
+    weights, answers = trained(model, False, "float")
+    made = convert(weights, recipe(model), form, state)
     given = posteriors(made.float_data, engine, features(24, 49))
     np.testing.assert_allclose(given, answers, atol=1e-5)
 
 
 @pytest.mark.parametrize("per_channel", [False, True])
-@pytest.mark.parametrize(("units", "bidirectional", "form", "state"), FORMS)
+@pytest.mark.parametrize(("model", "form", "state"), ZOO)
 @pytest.mark.parametrize("engine", ["litert", "tflm"])
-def test_int8_file_does_what_training_saw(units, bidirectional, form, state, engine, per_channel):
+def test_int8_file_does_what_training_saw(model, form, state, engine, per_channel):
     """Rounded in training as on the device: a few steps apart, from ties and orders of sums."""
-    weights, answers = trained(units, bidirectional, per_channel, "int8")
-    made = convert(weights, recipe(units, bidirectional), form, state)
+    weights, answers = trained(model, per_channel, "int8")
+    made = convert(weights, recipe(model), form, state)
     difference = np.abs(posteriors(made.data, engine, features(24, 49)) - answers) * 256
     assert difference.mean() < 1.0
     assert difference.max() < 8.0
 
 
-@pytest.mark.parametrize(("units", "bidirectional", "form", "state"), FORMS)
-def test_litert_and_tflm_agree_within_steps(units, bidirectional, form, state):
-    data = model_bytes(random_weights(units, bidirectional, 4), form, state)
+@pytest.mark.parametrize(("model", "form", "state"), ZOO)
+def test_litert_and_tflm_agree_within_steps(model, form, state):
+    data = model_bytes(untrained(**model), form, state)
     clips = features(24, 49)
     ours, theirs = (posteriors(data, engine, clips) * 256 for engine in ("litert", "tflm"))
     assert np.abs(ours - theirs).mean() < 1.5
@@ -90,9 +127,9 @@ def test_litert_and_tflm_agree_within_steps(units, bidirectional, form, state):
     assert len(np.unique(ours)) > 10
 
 
-@pytest.mark.parametrize(("units", "bidirectional", "form", "state"), FORMS)
-def test_every_activation_and_weight_is_int8(units, bidirectional, form, state):
-    model = parse(model_bytes(random_weights(units, bidirectional, 4), form, state), "test")
+@pytest.mark.parametrize(("model", "form", "state"), ZOO)
+def test_every_activation_and_weight_is_int8(model, form, state):
+    model = parse(model_bytes(untrained(**model), form, state), "test")
     types = tensor_types(model)
     assert "FLOAT32" not in types
     assert set(types) <= {"INT8", "INT32", "BOOL", "RESOURCE"}
@@ -113,14 +150,14 @@ def test_every_activation_and_weight_is_int8(units, bidirectional, form, state):
      ((60,), True, "window", 24_000, 24_576)],
 )  # fmt: skip
 def test_sizes_are_kept(units, bidirectional, form, overhead, arena):
-    weights = random_weights(units, bidirectional, 10)
+    weights = untrained(units, bidirectional, 10)
     data = _ten_classes(weights, form)
     assert len(data) <= weights.stored_bytes() + overhead
     assert arena_bytes(data) <= arena
 
 
 def _ten_classes(weights, form: str) -> bytes:
-    values = recipe((64,), weights.bidirectional).model_dump()
+    values = recipe({"units": [64], "bidirectional": weights.bidirectional}).model_dump()
     values["data"]["keywords"] = ["yes", "no", "up", "down", "left", "right", "stop", "go"]
     ten = parse_recipe(json.loads(json.dumps(values)), "test")
     return convert(weights, ten, form, figures={"validation_accuracy": 0.93456}).data
@@ -129,7 +166,7 @@ def _ten_classes(weights, form: str) -> bytes:
 def test_smallest_arena_starts_the_model_and_less_does_not():
     from tflite_micro import runtime
 
-    data = model_bytes(random_weights((64,), False, 4), "stream")
+    data = model_bytes(untrained((64,), False, 4), "stream")
     used = arena_bytes(data)
     smallest = smallest_arena(data, used)
     assert used <= smallest <= 2 * used
@@ -140,7 +177,7 @@ def test_smallest_arena_starts_the_model_and_less_does_not():
 
 def test_nothing_is_unrolled():
     few, many = (
-        convert(random_weights((16,), False, 4), _window(ms), "window").data for ms in (300, 3000)
+        convert(untrained((16,), False, 4), _window(ms), "window").data for ms in (300, 3000)
     )
     assert abs(len(many) - len(few)) < 64
 
@@ -155,7 +192,7 @@ def _window(clip_ms: float):
 
 
 def test_state_goes_in_as_it_came_out():
-    model = parse(model_bytes(random_weights((16, 8), False, 4), "stream"), "test")
+    model = parse(model_bytes(untrained((16, 8), False, 4), "stream"), "test")
     graph = model.subgraphs[0]
     pairs = list(zip(graph.inputs[1:], graph.outputs[1:], strict=True))
     assert len(pairs) == 2
@@ -167,14 +204,14 @@ def test_state_goes_in_as_it_came_out():
 
 
 def test_posteriors_have_the_standard_scale():
-    runner = Runner(model_bytes(random_weights((8,), False, 4), "stream"), "litert", "test")
+    runner = Runner(model_bytes(untrained((8,), False, 4), "stream"), "litert", "test")
     assert (runner.outputs[0].scale, runner.outputs[0].zero_point) == (1 / 256, -128)
     assert runner.step(np.full((1, 40), -30.0)).sum() == pytest.approx(1.0, abs=0.02)
 
 
 @pytest.mark.parametrize("engine", ["litert", "tflm"])
 def test_internal_state_equals_explicit_state_and_resets(engine):
-    weights, clips = random_weights((12, 8), False, 4), features(4, 49)
+    weights, clips = untrained((12, 8), False, 4), features(4, 49)
     explicit = model_bytes(weights, "stream", "explicit")
     internal = model_bytes(weights, "stream", "internal")
     expected = posteriors(explicit, engine, clips)
@@ -184,8 +221,10 @@ def test_internal_state_equals_explicit_state_and_resets(engine):
     np.testing.assert_array_equal(once, again)
 
 
-def test_window_of_a_stream_model_says_the_same():
-    weights, clips = random_weights((16,), False, 4), features(8, 49)
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("stem", [[], STEM])
+def test_window_of_a_stream_model_says_the_same(cell, stem):
+    weights, clips = untrained((16,), cell=cell, stem=stem), features(8, 49)
     stream = posteriors(model_bytes(weights, "stream"), "tflm", clips)
     np.testing.assert_array_equal(posteriors(model_bytes(weights, "window"), "tflm", clips), stream)
 
@@ -200,13 +239,13 @@ def test_a_signature_names_inputs_and_outputs(tiny_model):
 
 
 def test_same_calls_same_bytes():
-    first, second = (model_bytes(random_weights((12,), True, 4), "window") for _ in range(2))
+    first, second = (model_bytes(untrained((12,), True, 4), "window") for _ in range(2))
     assert first == second
     assert pack(parse(first, "test"))[4:8] == b"TFL3"
 
 
 def test_buffers_are_aligned():
-    data = model_bytes(random_weights((16,), False, 4), "stream")
+    data = model_bytes(untrained((16,), False, 4), "stream")
     for buffer in parse(data, "test").buffers:
         if buffer.data is not None and len(buffer.data) >= 64:
             assert data.find(bytes(bytearray(buffer.data))) % 16 == 0
@@ -235,9 +274,9 @@ def test_folded_normalisation_is_exact():
 
 
 def test_a_bidirectional_model_is_no_stream():
-    weights = random_weights((8,), True, 4)
+    weights = untrained((8,), True, 4)
     with pytest.raises(ModelError, match=r"reads the window's end first.*--form window"):
-        convert(weights, recipe((8,), True), "stream")
+        convert(weights, recipe({"units": [8], "bidirectional": True}), "stream")
 
 
 def test_unsupported_operators_are_named():
@@ -290,7 +329,7 @@ def test_a_file_cut_anywhere_is_refused(tmp_path, tiny_model, cut):
 
 
 def test_metadata_says_it_all():
-    facts = Runner(model_bytes(random_weights((8,), False, 4), "stream"), "litert", "test").metadata
+    facts = Runner(model_bytes(untrained((8,), False, 4), "stream"), "litert", "test").metadata
     assert facts == metadata("stream", "explicit")
     assert facts.keywords == ("yes", "no")
     assert facts.clip_frames == 49

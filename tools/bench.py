@@ -90,7 +90,7 @@ def ours(units: int, bidirectional: bool, form: str) -> tuple[str, str, str]:
     model = {"units": [units], "bidirectional": bidirectional}
     values = {"name": "bench", "data": {"keywords": words}, "model": model}
     recipe = parse_recipe({**values, "train": {"carried_state_share": 0.0}}, "bench")
-    weights = random_weights((units,), bidirectional, len(recipe.data.labels))
+    weights = random_weights(recipe.model, len(recipe.data.labels))
     data = convert(weights, recipe, form).data
     return f"{len(data):,}", f"{arena_bytes(data):,}", "runs"
 

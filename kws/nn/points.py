@@ -11,6 +11,8 @@ import tensorflow as tf
 import tf_keras as keras
 from tensorflow_model_optimization.python.core.quantization.keras import quantizers
 
+from kws.nn.cells import STATE
+
 Mode = Literal["float", "record", "int8"]
 SIGMOID_RANGE = (0.0, 255.0 / 256.0)
 """What int8 LOGISTIC and SOFTMAX give: steps of 1/256."""
@@ -117,16 +119,10 @@ class KerasOps:
         self._points = points
 
     def add(self, point: str, a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
-        return self._points(point, a + b)
+        return self._pass(point, a + b)
 
     def mul(self, point: str, a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
-        return self._points(point, a * b)
-
-    def share(self, a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
-        return self._points.fixed(a * b, SIGNED_RANGE)
-
-    def state(self, a: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
-        return self._points.fixed(a + b, SIGNED_RANGE)
+        return self._pass(point, a * b)
 
     def sigmoid(self, a: tf.Tensor) -> tf.Tensor:
         return self._points.fixed(tf.sigmoid(a), SIGMOID_RANGE)
@@ -137,5 +133,10 @@ class KerasOps:
     def one_minus(self, a: tf.Tensor) -> tf.Tensor:
         return self._points.fixed(1.0 - a, SIGMOID_RANGE)
 
-    def halves(self, a: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return tuple(tf.split(a, 2, axis=-1))
+    def split(self, a: tf.Tensor, parts: int) -> tuple[tf.Tensor, ...]:
+        return tuple(tf.split(a, parts, axis=-1))
+
+    def _pass(self, point: str, value: tf.Tensor) -> tf.Tensor:
+        if point == STATE:
+            return self._points.fixed(value, SIGNED_RANGE)
+        return self._points(point, value)

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 import tensorflow as tf
 import tf_keras as keras
 
-from kws.nn.models import KeywordModel
+from kws.nn.dropout import Dropout
+from kws.nn.models import KeywordModel, States
 from kws.recipe import Recipe
 
 WARM_UP = 0.05
@@ -28,16 +29,18 @@ def train_step(
     Returns
     -------
     a function of features (batch, frames, size), targets (batch, classes), carried (batch, 1), 1
-    where a clip starts from ``state``, and state, one (batch, size) a layer; it gives the loss and
-    the state after the clips.
+    where a clip starts from ``state``, state, as the model takes it, and seed (2,) int32, which
+    decides dropout; it gives the loss and the state after the clips.
     """
     quantized = model.mode == "int8"
+    train, learned = recipe.train, model.learned()
 
     @tf.function(jit_compile=True)
-    def step(features, targets, carried, state):
-        state = [carried * tf.stop_gradient(last) for last in state]
+    def step(features, targets, carried, state, seed):
+        state = tuple(_carry(carried, last) for last in state)
+        dropout = None if quantized else Dropout(seed, train.dropout, train.recurrent_dropout)
         with tf.GradientTape() as tape:
-            logits, after = _last_logits(model, features, state, recipe)
+            logits, after = _last_logits(model, features, state, recipe, dropout)
             loss = total = _cross_entropy(logits, targets, recipe)
             if quantized:
                 model.set_mode("float")
@@ -45,17 +48,26 @@ def train_step(
                 model.set_mode("int8")
                 total += FLOAT_WEIGHT * _cross_entropy(exact, targets, recipe)
                 total += AGREEMENT_WEIGHT * _divergence(tf.stop_gradient(exact), logits)
-        gradients = tape.gradient(total, model.trainable_variables)
-        optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
+        gradients = tape.gradient(total, learned)
+        optimizer.apply_gradients(zip(gradients, learned, strict=True))
         return loss, after
 
     return step
 
 
+def _carry(carried: tf.Tensor, state: tf.Tensor) -> tf.Tensor:
+    """A state where ``carried`` (batch, 1) is 1, zero elsewhere."""
+    return tf.reshape(carried, [-1] + [1] * (len(state.shape) - 1)) * tf.stop_gradient(state)
+
+
 def _last_logits(
-    model: KeywordModel, features: tf.Tensor, state: list[tf.Tensor], recipe: Recipe
-) -> tuple[tf.Tensor, list[tf.Tensor]]:
-    logits, after = model(features, state)
+    model: KeywordModel,
+    features: tf.Tensor,
+    state: States,
+    recipe: Recipe,
+    dropout: Dropout | None = None,
+) -> tuple[tf.Tensor, States]:
+    logits, after = model(features, state, dropout)
     return logits[:, -recipe.train.loss_frames :], after
 
 

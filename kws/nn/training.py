@@ -85,6 +85,8 @@ def fit(
     write_history(run.history, history)
     for phase in phases(recipe):
         last = phase.first_epoch + phase.epochs
+        if phase.name == "qat":
+            model.fold()
         if phase.name == "qat" and done <= phase.first_epoch:
             calibrate(model, recipe, training)
             reset(optimizer)
@@ -94,6 +96,7 @@ def fit(
                 model, optimizer, recipe, phase, done, training, validation, run, history
             )
             done = last
+    model.fold()
     if recipe.quantize.mode == "calibrate":
         calibrate(model, recipe, training)
         model.set_mode("int8")
@@ -162,9 +165,9 @@ def _run_phase(
             )
             state, losses = model.zero_state(recipe.train.batch_size), []
             batches = training_batches(recipe, training.features, training.labels, epoch)
-            for rate, (features, targets, carried) in zip(rates, batches, strict=False):
+            for at, (rate, batch) in enumerate(zip(rates, batches, strict=False)):
                 optimizer.learning_rate.assign(rate)
-                loss, state = step(features, targets, carried, state)
+                loss, state = step(*batch, state, tf.constant([recipe.seed, epoch * steps + at]))
                 losses.append(loss)
                 advance()
             right = accuracy(predict(validation.features), validation.labels)

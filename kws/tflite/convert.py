@@ -6,13 +6,16 @@ from typing import Literal
 import numpy as np
 
 from kws.errors import ModelError
-from kws.nn.layers import Recurrent
+from kws.nn.layers import Attention
 from kws.nn.models import KeywordModel
+from kws.nn.recurrent import Recurrent
+from kws.nn.stem import Conv
 from kws.nn.training import predictor
 from kws.recipe import Recipe
-from kws.tflite.emit import State, build_stream, build_window
+from kws.tflite.emit_stream import State, build_stream
+from kws.tflite.emit_window import build_window
 from kws.tflite.metadata import NAME, Metadata, metadata_json
-from kws.tflite.weights import Direction, ModelWeights
+from kws.tflite.weights import Attend, Convolution, Direction, ModelWeights
 
 Form = Literal["stream", "window"]
 
@@ -39,12 +42,17 @@ def convert(
     Raises
     ------
     ModelError
-        When a bidirectional model is to be a stream: it needs the end of the window.
+        When a model that needs the whole window is to be a stream.
     """
     if form == "stream" and weights.bidirectional:
         raise ModelError(
             f"recipe {recipe.name}: a bidirectional model reads the window's end first, it cannot "
             "be a stream; use --form window"
+        )
+    if form == "stream" and weights.pooling != "last":
+        raise ModelError(
+            f"recipe {recipe.name}: {weights.pooling} pooling is over a whole window, it cannot be "
+            "a stream; use --form window"
         )
     int8 = recipe.quantize.mode != "none"
     facts = Metadata(
@@ -54,7 +62,7 @@ def convert(
         form=form,
         state=state if form == "stream" else "none",
         precision="int8" if int8 else "float32",
-        frames_per_step=1 if form == "stream" else recipe.clip_frames,
+        frames_per_step=weights.stride if form == "stream" else recipe.window_frames,
         clip_ms=recipe.data.clip_ms,
         decoder=recipe.decoder,
         macs_per_second=macs_per_second(weights, recipe, form),
@@ -76,10 +84,14 @@ def _write(weights: ModelWeights, facts: Metadata) -> bytes:
 
 def macs_per_second(weights: ModelWeights, recipe: Recipe, form: Form) -> int:
     """Multiply-accumulates a second of audio; a window is called once a clip length."""
-    frame, head = weights.macs_per_frame(), weights.head_kernel.size
+    head = weights.head_kernel.size
     if form == "stream":
-        return round((frame + head) * recipe.features.frames_per_second)
-    return round((frame * recipe.clip_frames + head) * 1000 / recipe.data.clip_ms)
+        steps_per_second = recipe.features.frames_per_second / weights.stride
+        return round((weights.macs_per_step() + head) * steps_per_second)
+    steps = recipe.window_frames // weights.stride
+    if weights.attend:
+        head += steps * (weights.attend.kernel.size + len(weights.attend.kernel))
+    return round((weights.macs_per_step() * steps + head) * 1000 / recipe.data.clip_ms)
 
 
 def keras_posteriors(model: KeywordModel, features: np.ndarray) -> np.ndarray:
@@ -90,11 +102,16 @@ def keras_posteriors(model: KeywordModel, features: np.ndarray) -> np.ndarray:
 
 def read_weights(model: KeywordModel) -> ModelWeights:
     """Take the weights, ranges and normalisation out of a Keras model."""
+    assert model.folded or not model.stem, "batch normalisation is still on its own"
     directions = [_direction(layer) for layer in model.directions()]
-    wide = 2 if model.bidirectional else 1
+    wide = 2 if model.config.bidirectional else 1
     normalize = model.normalize.get_config()
+    blocks = model.stem.by_block() if model.stem else []
     return ModelWeights(
+        stem=tuple(tuple(_convolution(conv) for conv in block) for block in blocks),
         layers=tuple(tuple(directions[i : i + wide]) for i in range(0, len(directions), wide)),
+        pooling=model.config.pooling,
+        attend=_attend(model.attention) if model.attention else None,
         head_kernel=model.head.kernel.numpy(),
         head_bias=model.head.bias.numpy(),
         logits_range=model.head.points.ranges()["logits"],
@@ -105,10 +122,27 @@ def read_weights(model: KeywordModel) -> ModelWeights:
     )
 
 
-def _direction(layer: Recurrent) -> Direction:
-    return Direction(
+def _convolution(layer: Conv) -> Convolution:
+    return Convolution(
+        kind=layer.kind,
         kernel=layer.kernel.numpy(),
-        recurrent_kernel=layer.recurrent_kernel.numpy(),
         bias=layer.bias.numpy(),
+        taps=layer.taps,
+        stride=layer.stride,
         ranges=layer.points.ranges(),
     )
+
+
+def _direction(layer: Recurrent) -> Direction:
+    return Direction(
+        cell=layer.cell_name,
+        kernel=layer.kernel.numpy(),
+        recurrent_kernel=layer.recurrent_kernel.numpy() if layer.cell.recurrent else None,
+        bias=np.atleast_2d(layer.bias.numpy()),
+        units=layer.units,
+        ranges=layer.points.ranges(),
+    )
+
+
+def _attend(layer: Attention) -> Attend:
+    return Attend(layer.kernel.numpy(), layer.points.ranges())

@@ -10,7 +10,7 @@ from kws.nn.models import load_model
 from kws.recipe import Recipe
 from kws.run import RunFolder, read_json
 from kws.tflite.convert import Form, convert, keras_posteriors, read_weights
-from kws.tflite.emit import State
+from kws.tflite.emit_stream import State
 from kws.tflite.metadata import Metadata
 from kws.tflite.verify import Verification, verify
 

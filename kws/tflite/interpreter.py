@@ -88,15 +88,15 @@ class Runner:
     def classify(self, features: np.ndarray) -> np.ndarray:
         """A clip's posteriors: (frames, size) features -> (labels,).
 
-        A stream starts from silence and gives its last frame's posteriors; a window takes exactly
-        ``clip_frames`` frames.
+        A stream starts from silence and gives its last step's posteriors. ``clip_frames`` frames,
+        of which the first ones that fill no whole step are left out.
         """
         if features.shape != (self.metadata.clip_frames, self.metadata.features.size):
             raise ValueError(
                 f"{features.shape} is not a clip of {self.metadata.clip_frames} frames"
             )
         self.reset()
-        stored = self.inputs[0].quantize(features)
+        stored = self.inputs[0].quantize(features[len(features) % self.metadata.frames_per_step :])
         for call in stored.reshape(-1, *self.inputs[0].shape):
             posteriors = self.step_stored(call)
         return self.outputs[0].dequantize(posteriors)[0]

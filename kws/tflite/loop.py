@@ -3,7 +3,7 @@
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from kws.tflite.builder import ModelBuilder
+from kws.tflite.builder import ModelBuilder, Quant
 from kws.tflite.ops import SIGNED, TfliteOps
 
 
@@ -15,7 +15,7 @@ class Loop:
     Parameters
     ----------
     window : (1, frames, size), in the graph of ``outer``.
-    units : sizes of the states.
+    states : of each, its size and its scale.
     backward : count down from the last frame besides.
     outputs : values a frame to be stored over the loop, (1, frames, outputs); 0 for none.
     """
@@ -25,11 +25,11 @@ class Loop:
         builder: ModelBuilder,
         outer: TfliteOps,
         window: int,
-        units: list[int],
+        states: list[tuple[int, Quant | None]],
         backward: bool = False,
         outputs: int = 0,
     ):
-        self._outer, self._units, self._outputs = outer, units, outputs
+        self._outer, self._kept, self._outputs = outer, states, outputs
         _, self.frames, self.size = outer.shape(window)
         self._counts = 2 if backward else 1
         quantization = outer.graph.table.tensors[window].quantization
@@ -39,12 +39,12 @@ class Loop:
         carried = [self._carry(TfliteOps(cond, outer.int8)), self._carry(self.ops)]
         for graph, tensors in zip((cond, body), carried, strict=True):
             graph.table.inputs = tensors
-            graph.table.tensors[tensors[self._counts + len(units)]].quantization = quantization
+            graph.table.tensors[tensors[self._counts + len(states)]].quantization = quantization
         self._write_condition(cond, carried[0][0])
         counts, rest = carried[1][: self._counts], carried[1][self._counts :]
         self.count, self.count_down = counts[0], counts[-1]
-        self.states, self._window = rest[: len(units)], rest[len(units)]
-        self._stored = rest[len(units) + 1] if outputs else -1
+        self.states, self._window = rest[: len(states)], rest[len(states)]
+        self._stored = rest[len(states) + 1] if outputs else -1
         self._initial = self._start(window)
         self._quantization = quantization
 
@@ -66,9 +66,7 @@ class Loop:
         """Keep a state at a counter's frame, from ``column`` on."""
         graph = self.ops.graph
         units = self.ops.shape(value)[1]
-        row = self.ops.value((1, 1, units), SIGNED)
-        shape = graph.constant(np.array([1, 1, units], np.int32))
-        self.ops.emit("RESHAPE", [value, shape], row, schema.ReshapeOptionsT())
+        row = self.ops.reshape(value, (1, 1, units))
         start = graph.tensor((3,), np.int32)
         edges = [graph.constant(np.array(at, np.int32)) for at in (0, column)]
         pack = schema.PackOptionsT()
@@ -84,7 +82,7 @@ class Loop:
         if self._outputs:
             body.table.outputs.append(self._stored)
         results = self._carry(self._outer)
-        at = self._counts + len(self._units)
+        at = self._counts + len(self._kept)
         outer = self._outer.graph
         outer.table.tensors[results[at]].quantization = self._quantization
         options = schema.WhileOptionsT()
@@ -95,17 +93,16 @@ class Loop:
     def _carry(self, ops: TfliteOps) -> list[int]:
         """Tensors for what the loop carries, in its order."""
         counts = [ops.graph.tensor((), np.int32) for _ in range(self._counts)]
-        states = [ops.value((1, units), SIGNED) for units in self._units]
+        states = [ops.value((1, units), quant) for units, quant in self._kept]
         window = ops.value((1, self.frames, self.size), None)
         stored = [ops.value((1, self.frames, self._outputs), SIGNED)] if self._outputs else []
         return [*counts, *states, window, *stored]
 
     def _start(self, window: int) -> list[int]:
         outer, graph = self._outer, self._outer.graph
-        quant = SIGNED if outer.int8 else None
         first = [0, self.frames - 1][: self._counts]
         counts = [graph.constant(np.array(value, np.int32)) for value in first]
-        states = [graph.constant(np.zeros((1, n), outer.dtype), quant) for n in self._units]
+        states = [zero_state(outer, (1, units), quant) for units, quant in self._kept]
         return [*counts, *states, window, *([self._empty()] if self._outputs else [])]
 
     def _empty(self) -> int:
@@ -128,3 +125,9 @@ class Loop:
         output = graph.tensor((), np.int32)
         graph.op("ADD", [count, by], [output], schema.AddOptionsT())
         return output
+
+
+def zero_state(ops: TfliteOps, shape: tuple[int, ...], quant: Quant | None) -> int:
+    """A constant that stands for nothing heard: zero, on the scale of a state."""
+    zero = quant.zero_point if ops.int8 and quant is not None else 0
+    return ops.graph.constant(np.full(shape, zero, ops.dtype), quant if ops.int8 else None)

@@ -1,42 +1,87 @@
 """A trained model as plain arrays: what conversion needs, and no TensorFlow."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
+from kws.nn.cells import CELLS
 from kws.tflite.builder import Quant
+
+Ranges = dict[str, tuple[float, float]]
+"""By quantization point, lowest and highest value."""
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """One convolution of a stem, its batch normalisation in it; ReLU follows."""
+
+    kind: str
+    """``full``, ``depthwise`` or ``pointwise``"""
+    kernel: np.ndarray
+    """(taps * input channels, channels), taps by frame, then band; depthwise (taps, channels)"""
+    bias: np.ndarray
+    taps: tuple[int, int]
+    """Frames and bands"""
+    stride: tuple[int, int]
+    ranges: Ranges
+
+    def out(self, size: int, axis: int) -> int:
+        """Frames (axis 0) or bands (axis 1) that come of ``size``."""
+        return (size - self.taps[axis]) // self.stride[axis] + 1
 
 
 @dataclass(frozen=True)
 class Direction:
-    """One recurrent layer in one direction, weights as in ``keras.layers.GRU``."""
+    """One recurrent layer in one direction, weights as :class:`kws.nn.recurrent.Recurrent` has."""
+
+    cell: str
+    kernel: np.ndarray
+    """(size, blocks * units)"""
+    recurrent_kernel: np.ndarray | None
+    """(units, blocks * units)"""
+    bias: np.ndarray
+    """(rows, blocks * units): the input's, then, where there are two, the state's"""
+    units: int
+    ranges: Ranges
+
+    def columns(self, gate: str) -> np.ndarray:
+        """Indices of a gate's columns in the kernels."""
+        blocks = CELLS[self.cell].gates[gate]
+        return np.concatenate([np.arange(b * self.units, (b + 1) * self.units) for b in blocks])
+
+    def weights(self) -> int:
+        """Number of weights, which is also that of multiply-accumulates in a step."""
+        return self.kernel.size + (
+            0 if self.recurrent_kernel is None else self.recurrent_kernel.size
+        )
+
+
+@dataclass(frozen=True)
+class Attend:
+    """The weights of attention pooling."""
 
     kernel: np.ndarray
-    """(size, 3 units)"""
-    recurrent_kernel: np.ndarray
-    """(units, 3 units)"""
-    bias: np.ndarray
-    """(2, 3 units): the input's, then the state's"""
-    ranges: dict[str, tuple[float, float]]
-    """By quantization point, lowest and highest value."""
-
-    @property
-    def units(self) -> int:
-        return len(self.recurrent_kernel)
+    """(size, 1)"""
+    ranges: Ranges
 
 
 @dataclass(frozen=True)
 class ModelWeights:
     """All weights, ranges and the normalisation of a trained model."""
 
+    stem: tuple[tuple[Convolution, ...], ...]
+    """By block, its one or two convolutions"""
     layers: tuple[tuple[Direction, ...], ...]
     """Bottom up; of each layer the forward direction and, where there is one, the backward."""
+    pooling: str
+    attend: Attend | None
     head_kernel: np.ndarray
     """(size, classes)"""
     head_bias: np.ndarray
     logits_range: tuple[float, float]
     mean: np.ndarray
-    """(size,) of the raw features"""
+    """(size,) of the raw features; with a stem one value, a whole number of int8 steps"""
     deviation: float
     feature_range: tuple[float, float]
     per_channel: bool
@@ -53,21 +98,40 @@ class ModelWeights:
     def classes(self) -> int:
         return len(self.head_bias)
 
-    def macs_per_frame(self) -> int:
-        """Multiply-accumulates of the recurrent layers, for a frame."""
-        return sum(
-            part.kernel.size + part.recurrent_kernel.size for layer in self.layers for part in layer
-        )
+    @property
+    def stride(self) -> int:
+        """Feature frames that a step takes."""
+        return math.prod(block[0].stride[0] for block in self.stem)
+
+    def convolutions(self) -> list[Convolution]:
+        return [conv for block in self.stem for conv in block]
+
+    def macs_per_step(self) -> int:
+        """Multiply-accumulates for ``stride`` frames, without those after pooling."""
+        macs, frames, bands = 0, self.stride, self.size
+        for block in self.stem:
+            frames //= block[0].stride[0]
+            for conv in block:
+                bands = conv.out(bands, 1)
+                macs += frames * bands * conv.kernel.size
+        return macs + sum(part.weights() for layer in self.layers for part in layer)
+
+    def kernels(self) -> int:
+        """Number of weights, without biases."""
+        stem = sum(conv.kernel.size for conv in self.convolutions())
+        attend = self.attend.kernel.size if self.attend else 0
+        layers = sum(part.weights() for layer in self.layers for part in layer)
+        return stem + layers + attend + self.head_kernel.size
 
     def count(self) -> int:
         """Number of weights and biases."""
         biases = self.head_bias.size + sum(p.bias.size for layer in self.layers for p in layer)
-        return self.macs_per_frame() + self.head_kernel.size + biases
+        biases += sum(conv.bias.size for conv in self.convolutions())
+        return self.kernels() + biases
 
     def stored_bytes(self) -> int:
         """Bytes of the int8 weights and int32 biases: what no file can go below."""
-        kernels = self.macs_per_frame() + self.head_kernel.size
-        return kernels + 4 * (self.count() - kernels)
+        return self.kernels() + 4 * (self.count() - self.kernels())
 
 
 def weight_quant(kernel: np.ndarray, per_channel: bool) -> Quant:

@@ -1,0 +1,27 @@
+"""Dropout that a seed decides, so that a resumed training drops what the unbroken one drops."""
+
+import tensorflow as tf
+
+
+class Dropout:
+    """Dropout between layers and on states, its random numbers decided by ``seed`` (2,) int32.
+
+    Parameters
+    ----------
+    rate : share of a layer's inputs that is set to 0, drawn anew for each frame.
+    state_rate : share of the units whose state the matrix products do not see, in a clip.
+    """
+
+    def __init__(self, seed: tf.Tensor, rate: float = 0.0, state_rate: float = 0.0):
+        self._seed, self._rate, self._state_rate, self._drawn = seed, rate, state_rate, 0
+
+    def inputs(self, values: tf.Tensor, raw: bool = False) -> tf.Tensor:
+        return values if raw or not self._rate else values * self._mask(values.shape, self._rate)
+
+    def states(self, batch: int, units: int) -> tf.Tensor | None:
+        return self._mask((batch, units), self._state_rate) if self._state_rate else None
+
+    def _mask(self, shape: tuple[int, ...], rate: float) -> tf.Tensor:
+        self._drawn += 1
+        drawn = tf.random.stateless_uniform(shape, self._seed + tf.constant([self._drawn, 0]))
+        return tf.cast(drawn >= rate, tf.float32) / (1 - rate)

@@ -1,0 +1,58 @@
+"""The model section of a recipe."""
+
+import math
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from kws.recipe_base import Section
+
+Taps = Annotated[
+    tuple[Annotated[int, Field(ge=1, le=16)], Annotated[int, Field(ge=1, le=64)]],
+    Field(description="frames and bands"),
+]
+Units = Annotated[int, Field(ge=1, le=512)]
+
+
+class StemBlock(Section):
+    """A causal convolution without padding; after the first one depthwise-separable.
+
+    Batch normalisation and ReLU follow each. A block keeps ``kernel - stride`` frames in a stream.
+    """
+
+    channels: Annotated[int, Field(ge=1, le=256)]
+    kernel: Taps
+    stride: Taps = (1, 1)
+
+    @model_validator(mode="after")
+    def _no_gaps(self) -> "StemBlock":
+        if self.kernel[0] < self.stride[0]:
+            raise ValueError(
+                f"kernel of {self.kernel[0]} frames, stride of {self.stride[0]}: frames in between "
+                "would never be seen; a kernel is at least as long as its stride"
+            )
+        return self
+
+
+class ModelConfig(Section):
+    """The acoustic model: a stem, recurrent layers, pooling, a dense layer with softmax."""
+
+    stem: Annotated[tuple[StemBlock, ...], Field(max_length=6)] = ()
+    """Convolutions before the recurrent layers, bottom up."""
+    cell: Literal["gru", "lstm", "rnn", "mingru"] = "gru"
+    units: Annotated[list[Units], Field(min_length=1, max_length=3)]
+    """Units of each recurrent layer, bottom up; of each direction where bidirectional."""
+    bidirectional: bool = False
+    pooling: Literal["last", "mean", "max", "attention"] = "last"
+    """What of the frames the answer is made of; a stream has ``last``, at every step."""
+
+    @property
+    def stride(self) -> int:
+        """Feature frames that one step of the recurrent layers takes."""
+        return math.prod(block.stride[0] for block in self.stem)
+
+    def bands(self, size: int) -> int:
+        """Bands that come out of the stem, of ``size``; less than 1 where they do not suffice."""
+        for block in self.stem:
+            size = (size - block.kernel[1]) // block.stride[1] + 1
+        return size
