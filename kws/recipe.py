@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, model_validator
 
 from kws.recipe_augment import AugmentConfig
-from kws.recipe_base import Label, Probability, Section
+from kws.recipe_base import Section
+from kws.recipe_data import DataConfig
 from kws.recipe_model import ModelConfig
-
-UNKNOWN, SILENCE = "unknown", "silence"
+from kws.recipe_train import QuantizeConfig, TrainConfig
 
 
 class FeatureConfig(Section):
@@ -74,85 +74,6 @@ class FeatureConfig(Section):
     def frames(self, samples: int) -> int:
         """Number of whole frames in ``samples`` samples."""
         return max(0, 1 + (samples - self.fft_size) // self.hop_samples)
-
-
-class SyntheticConfig(Section):
-    """A corpus that the toolkit speaks itself (espeak-ng), for a first run without any data."""
-
-    other_words: Annotated[list[Label], Field(min_length=1)]
-    sentences: Annotated[list[str], Field(min_length=1)]
-    """Sentences without keywords; cut into clips, they become unknown speech."""
-    takes_per_keyword: Annotated[int, Field(ge=10, le=100_000)] = 240
-    takes_per_word: Annotated[int, Field(ge=1, le=100_000)] = 24
-    takes_per_sentence: Annotated[int, Field(ge=1, le=100_000)] = 12
-    passage: Annotated[list[str], Field(min_length=1)]
-    """What is said in the test passage, by voices that the corpus does not use."""
-
-
-class DataConfig(Section):
-    """Which words, and where the clips come from."""
-
-    keywords: Annotated[list[Label], Field(min_length=1, max_length=60)]
-    folder: str | None = None
-    """Data folder where ``--data`` is not given, relative to the current folder."""
-    clip_ms: Annotated[float, Field(ge=100, le=10_000)] = 1000.0
-    unknown: bool = True
-    """Whether other words are a class; without it their clips are left out."""
-    silence_share: Annotated[float, Field(ge=0, le=0.5)] = 0.1
-    """Silence clips, as a share of all clips of a split; 0: silence is no class."""
-    max_bad_fraction: Probability = 0.01
-    """Training stops if more than this share of the clips cannot be read."""
-    synthetic: SyntheticConfig | None = None
-
-    @model_validator(mode="after")
-    def _distinct(self) -> "DataConfig":
-        reserved = {UNKNOWN, SILENCE} & set(self.keywords)
-        if reserved:
-            raise ValueError(f"{sorted(reserved)[0]!r} is a class of its own, not a keyword")
-        if len(set(self.keywords)) != len(self.keywords):
-            raise ValueError("a keyword stands twice in the list")
-        return self
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """Classes in the order of the model's outputs: keywords, unknown, silence."""
-        others = ((UNKNOWN, self.unknown), (SILENCE, self.silence_share > 0))
-        return (*self.keywords, *(label for label, wanted in others if wanted))
-
-
-class TrainConfig(Section):
-    """Float training."""
-
-    epochs: Annotated[int, Field(ge=1, le=10_000)] = 30
-    batch_size: Annotated[int, Field(ge=1, le=8192)] = 128
-    learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.003
-    """Highest rate; warms up over the first twentieth, then falls to nothing along a cosine."""
-    weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.0
-    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Share of each layer's inputs (but for the features) set to 0, in float training."""
-    recurrent_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Share of units whose state the matrix products do not see in a clip, in float training."""
-    clip_norm: Annotated[float, Field(gt=0)] = 1.0
-    """Largest global norm of a gradient (recurrent nets explode)."""
-    carried_state_share: Probability = 0.1
-    """Share of training clips that start from the state another clip left, as in a stream.
-
-    It rises from none at the first epoch to this at the last: a fresh model first learns words.
-    """
-    loss_frames: Annotated[int, Field(ge=1, le=100)] = 5
-    """Streams learn on this many last steps of a clip, not the very last alone."""
-
-
-class QuantizeConfig(Section):
-    """How the float model becomes int8."""
-
-    mode: Literal["qat", "calibrate", "none"] = "qat"
-    """``qat`` trains on with quantization; ``calibrate`` measures ranges; ``none`` stays float."""
-    weights: Literal["per_tensor", "per_channel"] = "per_tensor"
-    calibration_clips: Annotated[int, Field(ge=16, le=100_000)] = 1024
-    epochs: Annotated[int, Field(ge=1, le=1000)] = 6
-    learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.0005
 
 
 class DecoderConfig(Section):

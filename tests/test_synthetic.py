@@ -22,7 +22,7 @@ from kws.data.passage import SpokenWord, make_passage, read_words, write_words
 from kws.data.synthetic import FACTS, PIECES, SENTENCES, make_corpus
 from kws.data.takes import EDGE_S, Booth
 from kws.errors import DataError, RecipeError, StorageError
-from kws.recipe import DataConfig, SyntheticConfig
+from kws.recipe_data import DataConfig, SyntheticConfig
 from kws.recipe_io import read_recipe
 
 pytest.importorskip("espeakng_loader", reason="espeak-ng speaks the corpus")

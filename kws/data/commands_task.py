@@ -19,7 +19,7 @@ from kws.data.folder import sound_files
 from kws.data.manifest import SPLITS, TESTING, VALIDATION, Clip
 from kws.data.speech_commands import COMMANDS, speaker_of, speaker_of_unknown, split_of
 from kws.errors import DataError
-from kws.recipe import SILENCE, UNKNOWN
+from kws.recipe_data import SILENCE, UNKNOWN
 
 UNKNOWN_SHARE = 0.1
 """Clips of other words in a split, as a share of its keyword clips."""

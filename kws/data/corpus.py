@@ -7,7 +7,7 @@ from kws.data.folder import label_of, read_folder
 from kws.data.manifest import Clip
 from kws.data.manifest_file import NAME, read_manifest
 from kws.errors import DataError
-from kws.recipe import SILENCE, UNKNOWN
+from kws.recipe_data import SILENCE, UNKNOWN
 
 
 def read_clips(root: Path, labels: tuple[str, ...]) -> list[Clip]:

@@ -16,7 +16,8 @@ from kws.data.silence import count_of_silence
 from kws.data.variants import Making, Source, clean_making, variants
 from kws.errors import AudioError, DataError
 from kws.progress import progress
-from kws.recipe import SILENCE, FeatureConfig
+from kws.recipe import FeatureConfig
+from kws.recipe_data import SILENCE
 
 CHUNK = 128
 """Sources extracted and stored at a time."""

@@ -10,7 +10,7 @@ from kws.data.scan import scan
 from kws.data.speech_commands import speaker_of, split_of
 from kws.data.splits import UNDECIDED
 from kws.errors import DataError
-from kws.recipe import SILENCE, UNKNOWN
+from kws.recipe_data import SILENCE, UNKNOWN
 
 NOISE_FOLDER = "_background_noise_"
 _SPECIAL = {f"_{UNKNOWN}_": UNKNOWN, f"_{SILENCE}_": SILENCE, UNKNOWN: UNKNOWN, SILENCE: SILENCE}

@@ -13,7 +13,7 @@ from kws.data.espeak import Espeak
 from kws.data.takes import Booth
 from kws.errors import DataError, RecipeError
 from kws.files import write_text
-from kws.recipe import DataConfig
+from kws.recipe_data import DataConfig
 
 SNR_DB = (15.0, 20.0)
 PAUSE_S = (0.6, 1.3)

@@ -9,7 +9,7 @@ import numpy as np
 from kws.data.manifest import SPLITS, Clip
 from kws.data.quality import Check, checks
 from kws.data.quality_corpus import SAME, Measured, path_text
-from kws.recipe import SILENCE, UNKNOWN
+from kws.recipe_data import SILENCE, UNKNOWN
 
 FEW_SPEAKERS = 20
 """A word that fewer say is learnt with their voices."""

@@ -16,7 +16,7 @@ from kws.audio.take import Take
 from kws.data.speech_commands import speaker_of
 from kws.errors import DataError, StorageError
 from kws.files import storage_error, write_text
-from kws.recipe import SILENCE, UNKNOWN
+from kws.recipe_data import SILENCE, UNKNOWN
 
 LOG_NAME = "recordings.csv"
 COLUMNS = (

@@ -15,7 +15,7 @@ from kws.data.streams import holds
 from kws.data.voices import Voice
 from kws.errors import DataError
 from kws.files import write_text
-from kws.recipe import SILENCE, UNKNOWN
+from kws.recipe_data import SILENCE, UNKNOWN
 
 _LONGEST_NAME = 60
 

@@ -22,7 +22,7 @@ from kws.data.takes import Booth
 from kws.errors import DataError, RecipeError
 from kws.files import storage_error, write_json
 from kws.progress import progress
-from kws.recipe import DataConfig, SyntheticConfig
+from kws.recipe_data import DataConfig, SyntheticConfig
 
 VERSION = 1
 """Raise it when the same recipe gives other clips: corpora made before are then made anew."""

@@ -9,7 +9,7 @@ from kws.data.scan import Scan, scan
 from kws.data.splits import UNDECIDED
 from kws.errors import AudioError, DataError
 from kws.progress import progress
-from kws.recipe import SILENCE, UNKNOWN
+from kws.recipe_data import SILENCE, UNKNOWN
 
 
 def gather_wake_word(

@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from kws.errors import ModelError, StorageError
 from kws.files import whole
-from kws.recipe import SILENCE, UNKNOWN
+from kws.recipe_data import SILENCE, UNKNOWN
 from kws.spotting.decoder import refractory_steps, smoothing_steps
 from kws.spotting.spotter import calls_per_second, frames_between_calls
 from kws.tflite.arena import arena_bytes, arena_with_margin, smallest_arena

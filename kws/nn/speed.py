@@ -15,8 +15,9 @@ from kws.nn.models import KeywordModel, build_model
 from kws.nn.naive import CLASSES, FRAMES, SIZE
 from kws.nn.points import Mode
 from kws.nn.steps import make_optimizer, train_step
-from kws.recipe import ModelConfig, Recipe
+from kws.recipe import Recipe
 from kws.recipe_io import parse_recipe
+from kws.recipe_model import ModelConfig
 
 BATCH = 128
 STEPS = 40

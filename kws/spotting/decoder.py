@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kws.recipe import SILENCE, UNKNOWN, DecoderConfig
+from kws.recipe import DecoderConfig
+from kws.recipe_data import SILENCE, UNKNOWN
 
 
 @dataclass(frozen=True)

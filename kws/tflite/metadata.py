@@ -11,7 +11,8 @@ from ai_edge_litert import schema_py_generated as schema
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from kws.errors import ModelError
-from kws.recipe import SILENCE, UNKNOWN, DecoderConfig, FeatureConfig
+from kws.recipe import DecoderConfig, FeatureConfig
+from kws.recipe_data import SILENCE, UNKNOWN
 
 NAME = "kws"
 VERSION = 1
