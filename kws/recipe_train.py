@@ -7,6 +7,17 @@ from pydantic import Field
 from kws.recipe_base import Probability, Section
 
 
+class DistillConfig(Section):
+    """Learning from the answers of other models besides the labels (Hinton et al. 2015)."""
+
+    teachers: Annotated[list[str], Field(min_length=1, max_length=8)]
+    """Their recipes, relative to the current folder; each is trained first, and kept."""
+    share: Annotated[float, Field(gt=0, le=1)] = 0.7
+    """Of the loss that asks for the teachers' mean posteriors; the rest asks for the labels."""
+    temperature: Annotated[float, Field(ge=1, le=20)] = 2.0
+    """What logits are divided by, on both sides: how much of the lesser answers is heard."""
+
+
 class TrainConfig(Section):
     """Float training."""
 
@@ -16,6 +27,7 @@ class TrainConfig(Section):
     """Highest rate; warms up over the first twentieth, then falls to nothing along a cosine."""
     weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.0
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    distill: DistillConfig | None = None
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Share of each layer's inputs (but for the features) set to 0, in float training."""
     recurrent_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0

@@ -7,14 +7,15 @@ import tensorflow as tf
 from kws.data.stats import FeatureStats
 from kws.nn.models import build_model
 from kws.nn.steps import (
-    _cross_entropy,
     _divergence,
+    _loss,
     learning_rates,
     make_optimizer,
     reset,
     train_step,
 )
 from kws.recipe_io import parse_recipe
+from kws.recipe_train import DistillConfig, TrainConfig
 
 SIZE, FRAMES, BATCH = 40, 49, 4
 
@@ -36,10 +37,16 @@ def test_losses_by_hand():
     logits = tf.math.log([[[0.25, 0.75]], [[0.5, 0.5]]])
     targets = tf.constant([[1.0, 0.0], [0.25, 0.75]])
     plain = (-np.log(0.25) - np.log(0.5)) / 2
-    assert float(_cross_entropy(logits, targets, recipe())) == pytest.approx(plain, abs=1e-6)
+    assert float(_loss(logits, targets, targets, TrainConfig())) == pytest.approx(plain, abs=1e-6)
     smooth = (-0.9 * np.log(0.25) - 0.1 * np.log(0.75) - np.log(0.5)) / 2
-    found = _cross_entropy(logits, targets, recipe(label_smoothing=0.2))
+    found = _loss(logits, targets, targets, TrainConfig(label_smoothing=0.2))
     assert float(found) == pytest.approx(smooth, abs=1e-6)
+    taught = tf.constant([[0.5, 0.5], [0.1, 0.9]])
+    distill = DistillConfig(teachers=["t.yaml"], share=0.75, temperature=2.0)
+    found = _loss(logits, targets, taught, TrainConfig(distill=distill))
+    warm = np.sqrt([0.25, 0.75]) / np.sqrt([0.25, 0.75]).sum()  # softmax(logits / 2)
+    teaching = (-0.5 * np.log(warm).sum() - np.log(0.5)) / 2
+    assert float(found) == pytest.approx(0.25 * plain + 0.75 * 4 * teaching, abs=1e-6)
     wanted = tf.math.log([[[0.5, 0.5]], [[0.5, 0.5]]])
     apart = (0.5 * np.log(0.5 / 0.25) + 0.5 * np.log(0.5 / 0.75)) / 2
     assert float(_divergence(wanted, logits)) == pytest.approx(apart, abs=1e-6)
@@ -72,7 +79,7 @@ def test_quantized_steps_bring_int8_and_float_together():
     optimizer = make_optimizer(plain, model)
     step, state = train_step(model, optimizer, plain), model.zero_state(BATCH)
     losses = [
-        float(step(features, targets, tf.zeros((BATCH, 1)), state, tf.constant([0, i]))[0])
+        float(step(features, targets, targets, tf.zeros((BATCH, 1)), state, tf.constant([0, i]))[0])
         for i in range(150)
     ]
     assert losses[-1] < 0.3 * losses[0]

@@ -129,7 +129,7 @@ def test_an_epoch_takes_each_clip_once_in_one_copy(tone_recipe):
     copies = []
     for epoch in range(3):
         rows = np.concatenate(
-            [x[:, 0, 0] for x, _, _ in training_batches(recipe, features, labels, epoch)]
+            [x[:, 0, 0] for x, *_ in training_batches(recipe, features, labels, epoch)]
         )
         assert len(set(rows % 10)) == 8
         copies.append({int(row) % 10: int(row) // 10 for row in rows})
@@ -161,18 +161,24 @@ def test_targets_are_one_hot_and_mixed_where_the_recipe_says(tone_recipe):
 
     def first(*changes):
         recipe = read_recipe(tone_recipe, ("augment.copies=3", "train.batch_size=4", *changes))
-        return [part.numpy() for part in next(iter(training_batches(recipe, features, labels, 0)))]
+        batches = training_batches(recipe, features, labels, 0, answers)
+        return [part.numpy() for part in next(iter(batches))]
 
-    clean, targets, carried = first()
+    answers = np.random.default_rng(1).dirichlet(np.ones(4), 30)
+    clean, targets, taught, carried = first()
     assert sorted(targets.ravel()) == [0.0] * 12 + [1.0] * 4
     rows = [np.flatnonzero((features == clip).all(axis=(1, 2)))[0] for clip in clean]
     assert targets.argmax(axis=1).tolist() == labels[rows].tolist()
-    mixed, soft, carried_too = first("augment.mixup_alpha=1")
+    np.testing.assert_allclose(taught, answers[rows], atol=1e-6)
+    mixed, soft, taught_mixed, carried_too = first("augment.mixup_alpha=1")
     assert np.array_equal(carried, carried_too)
     assert soft.sum(axis=1) == pytest.approx(np.ones(4))
     assert ((soft > 0) & (soft < 1)).any()
     share, *_ = np.linalg.lstsq(clean.reshape(4, -1).T, mixed.reshape(4, -1).T, rcond=None)
     np.testing.assert_allclose(share.T @ targets, soft, atol=1e-3)
+    np.testing.assert_allclose(share.T @ taught, taught_mixed, atol=1e-3)
+    answers = None
+    assert np.array_equal(first()[2], targets)
 
 
 def test_a_run_is_never_written_over(tone_run, tone_recipe, tmp_path):

@@ -11,7 +11,11 @@ from kws.recipe import Recipe
 
 
 def training_batches(
-    recipe: Recipe, features: Shards | np.ndarray, labels: np.ndarray, epoch: int
+    recipe: Recipe,
+    features: Shards | np.ndarray,
+    labels: np.ndarray,
+    epoch: int,
+    taught: np.ndarray | None = None,
 ) -> tf.data.Dataset:
     """One epoch: each clip once, in one of its augmented copies.
 
@@ -23,21 +27,23 @@ def training_batches(
     ----------
     features : (copies * clips, frames, size), copy-major, raw.
     labels : (copies * clips,) int.
+    taught : (copies * clips, classes), what teachers answer; one-hot labels where not given.
 
     Returns
     -------
     dataset of (features float32 (batch, frames, size), targets float32 (batch, classes), one-hot
-    but where clips are mixed, carried float32 (batch, 1)); where ``carried`` is 1 the clip starts
-    from the state another clip left behind.
+    but where clips are mixed, taught float32 (batch, classes), carried float32 (batch, 1)); where
+    ``carried`` is 1 the clip starts from the state another clip left behind.
     """
     batch, (_, frames, size) = recipe.train.batch_size, features.shape
     classes = len(recipe.data.labels)
     signature = (
         tf.TensorSpec((batch, frames, size), tf.float32),
         tf.TensorSpec((batch, classes), tf.float32),
+        tf.TensorSpec((batch, classes), tf.float32),
         tf.TensorSpec((batch, 1), tf.float32),
     )
-    make = _Epoch(recipe, features, labels, epoch)
+    make = _Epoch(recipe, features, labels, epoch, taught)
     return tf.data.Dataset.from_generator(make, output_signature=signature).prefetch(4)
 
 
@@ -53,12 +59,18 @@ def carried_share(recipe: Recipe, epoch: int) -> float:
 
 class _Epoch:
     def __init__(
-        self, recipe: Recipe, features: Shards | np.ndarray, labels: np.ndarray, epoch: int
+        self,
+        recipe: Recipe,
+        features: Shards | np.ndarray,
+        labels: np.ndarray,
+        epoch: int,
+        taught: np.ndarray | None,
     ):
         self.recipe, self.features, self.labels, self.epoch = recipe, features, labels, epoch
+        self.taught = taught
         self.targets = np.eye(len(recipe.data.labels), dtype=np.float32)
 
-    def __call__(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    def __call__(self) -> Iterator[tuple[np.ndarray, ...]]:
         recipe, size = self.recipe, self.recipe.train.batch_size
         rng = np.random.default_rng((recipe.seed, 1, self.epoch))
         mixing = np.random.default_rng((recipe.seed, 4, self.epoch))
@@ -70,8 +82,10 @@ class _Epoch:
             chosen = order[start : start + size]
             rows = (first_copy[chosen] + self.epoch) % copies * clips + chosen
             targets = self.targets[self.labels[rows]]
+            taught = targets if self.taught is None else self.taught[rows].astype(np.float32)
+            both = np.concatenate([targets, taught], axis=1)  # mixed alike
             batch = self.features[rows].astype(np.float32)
-            batch, targets = mixup(batch, targets, recipe.augment.mixup_alpha, mixing)
+            batch, both = mixup(batch, both, recipe.augment.mixup_alpha, mixing)
             batch = spec_augment(batch, recipe.augment, rng)
             carried = rng.random((size, 1)) < share
-            yield batch, targets, carried.astype(np.float32)
+            yield batch, *np.split(both, 2, axis=1), carried.astype(np.float32)

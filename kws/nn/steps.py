@@ -9,6 +9,7 @@ import tf_keras as keras
 from kws.nn.dropout import Dropout
 from kws.nn.models import KeywordModel, States
 from kws.recipe import Recipe
+from kws.recipe_train import TrainConfig
 
 WARM_UP = 0.05
 """Share of a phase over which the learning rate rises."""
@@ -28,25 +29,25 @@ def train_step(
 
     Returns
     -------
-    a function of features (batch, frames, size), targets (batch, classes), carried (batch, 1), 1
-    where a clip starts from ``state``, state, as the model takes it, and seed (2,) int32, which
-    decides dropout; it gives the loss and the state after the clips.
+    a function of features (batch, frames, size), targets and taught (batch, classes), carried
+    (batch, 1), 1 where a clip starts from ``state``, state, as the model takes it, and seed (2,)
+    int32, which decides dropout; it gives the loss and the state after the clips.
     """
     quantized = model.mode == "int8"
     train, learned = recipe.train, model.learned()
 
     @tf.function(jit_compile=True)
-    def step(features, targets, carried, state, seed):
+    def step(features, targets, taught, carried, state, seed):
         state = tuple(_carry(carried, last) for last in state)
         dropout = None if quantized else Dropout(seed, train.dropout, train.recurrent_dropout)
         with tf.GradientTape() as tape:
             logits, after = _last_logits(model, features, state, recipe, dropout)
-            loss = total = _cross_entropy(logits, targets, recipe)
+            loss = total = _loss(logits, targets, taught, train)
             if quantized:
                 model.set_mode("float")
                 exact, _ = _last_logits(model, features, state, recipe)
                 model.set_mode("int8")
-                total += FLOAT_WEIGHT * _cross_entropy(exact, targets, recipe)
+                total += FLOAT_WEIGHT * _loss(exact, targets, taught, train)
                 total += AGREEMENT_WEIGHT * _divergence(tf.stop_gradient(exact), logits)
         gradients = tape.gradient(total, learned)
         optimizer.apply_gradients(zip(gradients, learned, strict=True))
@@ -71,10 +72,21 @@ def _last_logits(
     return logits[:, -recipe.train.loss_frames :], after
 
 
-def _cross_entropy(logits: tf.Tensor, targets: tf.Tensor, recipe: Recipe) -> tf.Tensor:
+def _loss(
+    logits: tf.Tensor, targets: tf.Tensor, taught: tf.Tensor, train: TrainConfig
+) -> tf.Tensor:
+    """What asks for the labels, and for the teachers' answers where there are teachers."""
+    smoothing = train.label_smoothing
+    loss = _cross_entropy(logits, targets * (1 - smoothing) + smoothing / logits.shape[-1])
+    if train.distill is None:
+        return loss
+    share, warmth = train.distill.share, train.distill.temperature
+    # The square keeps this part's gradients as large as the other's, whatever the temperature.
+    return (1 - share) * loss + share * warmth**2 * _cross_entropy(logits / warmth, taught)
+
+
+def _cross_entropy(logits: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
     """Mean over clips and frames, of (batch, frames, classes) and (batch, classes)."""
-    smoothing = recipe.train.label_smoothing
-    targets = targets * (1 - smoothing) + smoothing / logits.shape[-1]
     spread = tf.repeat(targets[:, None], logits.shape[1], axis=1)
     return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(spread, logits))
 

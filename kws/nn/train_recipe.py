@@ -7,6 +7,7 @@ import tensorflow as tf
 from kws.data.cache import load_examples
 from kws.data.stats import feature_stats
 from kws.nn.models import KeywordModel, build_model
+from kws.nn.teachers import teachers_answers
 from kws.nn.training import Clips, Epoch, fit, save_model
 from kws.recipe import Recipe
 from kws.run import note_data, start_run
@@ -34,7 +35,10 @@ def train_recipe(
     per_channel = recipe.quantize.weights == "per_channel"
     stats = feature_stats(training.features)
     model = build_model(recipe.model, len(recipe.data.labels), stats, per_channel, recipe.seed)
-    clips = Clips(training.features, training.labels)
+    taught = None
+    if recipe.train.distill:
+        taught = teachers_answers(recipe, recipe.train.distill, data, run, training, train_recipe)
+    clips = Clips(training.features, training.labels, taught)
     history = fit(model, recipe, clips, Clips(validation.features, validation.labels), run)
     save_model(model, run.keras_model)
     return model, history, (*training.bad, *validation.bad)

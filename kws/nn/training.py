@@ -49,6 +49,8 @@ class Clips:
 
     features: Shards | np.ndarray
     labels: np.ndarray
+    taught: np.ndarray | None = None
+    """(examples, classes), what teachers answer"""
 
 
 def phases(recipe: Recipe) -> list[Phase]:
@@ -164,7 +166,9 @@ def _run_phase(
                 phase.learning_rate, phase.epochs * steps, (epoch - phase.first_epoch) * steps
             )
             state, losses = model.zero_state(recipe.train.batch_size), []
-            batches = training_batches(recipe, training.features, training.labels, epoch)
+            batches = training_batches(
+                recipe, training.features, training.labels, epoch, training.taught
+            )
             for at, (rate, batch) in enumerate(zip(rates, batches, strict=False)):
                 optimizer.learning_rate.assign(rate)
                 loss, state = step(*batch, state, tf.constant([recipe.seed, epoch * steps + at]))

@@ -1,0 +1,124 @@
+"""Teachers: models whose answers a smaller one learns from, trained by their own recipes."""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from kws.data.cache import load_examples
+from kws.data.examples import Examples
+from kws.errors import RecipeError
+from kws.files import whole
+from kws.nn.models import KeywordModel, load_model
+from kws.progress import progress
+from kws.recipe import Recipe
+from kws.recipe_io import read_recipe
+from kws.recipe_train import DistillConfig
+from kws.run import RunFolder, start_run
+
+_BATCH = 256
+
+
+def teachers_answers(
+    recipe: Recipe,
+    distill: DistillConfig,
+    data: Path,
+    run: RunFolder,
+    training: Examples,
+    train: Callable[..., object],
+) -> np.ndarray:
+    """The teachers' mean posteriors, at the recipe's temperature, of each training example.
+
+    Each teacher has its run folder beside the student's; one that is not trained yet, or not to
+    the end, is trained first. What it answers is kept there for other students.
+
+    Parameters
+    ----------
+    training : the student's examples, in all their copies.
+    train : :func:`kws.nn.train_recipe.train_recipe`.
+
+    Returns
+    -------
+    float16 (examples, classes)
+
+    Raises
+    ------
+    RecipeError
+        When a teacher has other classes, or other clips, than the student, or teachers of its own.
+    RunError
+        When a teacher's folder holds a run of another recipe.
+    """
+    total = np.zeros((len(training.labels), len(recipe.data.labels)))
+    for path in distill.teachers:
+        teacher = read_recipe(Path(path))
+        _check(recipe, teacher, path)
+        folder = RunFolder(run.path.parent / teacher.name)
+        begun = folder.recipe.is_file()
+        if begun:
+            start_run(folder.path, teacher, resume=True)
+        if not folder.keras_model.is_file():
+            train(teacher, data, folder.path, begun)
+        logits = _logits(recipe, teacher, data, folder, training)
+        total += _softmax(logits.astype(np.float64) / distill.temperature)
+    return (total / len(distill.teachers)).astype(np.float16)
+
+
+def _check(recipe: Recipe, teacher: Recipe, path: str) -> None:
+    problem = ""
+    if teacher.data.labels != recipe.data.labels:
+        problem = f"its classes are {', '.join(teacher.data.labels)}"
+    elif teacher.data.clip_ms != recipe.data.clip_ms:
+        problem = f"its clips last {teacher.data.clip_ms} ms"
+    elif teacher.train.distill:
+        problem = "it has teachers of its own"
+    if problem:
+        raise RecipeError(
+            f"train.distill.teachers: {path} cannot teach {recipe.name}: {problem}; a teacher has "
+            "the student's classes and clips, and learns from labels alone"
+        )
+
+
+def _logits(
+    recipe: Recipe, teacher: Recipe, data: Path, folder: RunFolder, training: Examples
+) -> np.ndarray:
+    """What a teacher answers to the student's clips, as the teacher hears them; kept in a file."""
+    key = hashlib.sha256(training.key.encode() + folder.keras_model.read_bytes()).hexdigest()[:24]
+    path = folder.path / "answers" / f"{key}.npy"
+    if path.is_file():
+        kept = np.load(path, allow_pickle=False)
+        if len(kept) == len(training.labels):
+            return kept
+    heard = training
+    if teacher.features != recipe.features:
+        as_teacher = recipe.model_copy(update={"features": teacher.features})
+        heard = load_examples(as_teacher, data, "training", folder.cache)
+        assert np.array_equal(heard.labels, training.labels)
+    logits = _run(load_model(folder.keras_model), heard, teacher.name)
+    with whole(path) as temporary, temporary.open("wb") as file:
+        np.save(file, logits)
+    return logits
+
+
+def _run(model: KeywordModel, heard: Examples, name: str) -> np.ndarray:
+    model.set_mode("float")
+
+    @tf.function(jit_compile=True)
+    def last_logits(batch: tf.Tensor) -> tf.Tensor:
+        return model(batch)[0][:, -1]
+
+    count, parts = len(heard.labels), []
+    with progress(f"asking {name}", count, "clips") as advance:
+        for start in range(0, count, _BATCH):
+            batch = heard.features[start : start + _BATCH].astype(np.float32)
+            padded = np.pad(batch, ((0, _BATCH - len(batch)), (0, 0), (0, 0)))
+            logits = last_logits(tf.constant(padded)).numpy()[: len(batch)]
+            parts.append(logits.astype(np.float16))
+            advance(len(batch))
+    return np.concatenate(parts)
+
+
+def _softmax(logits: np.ndarray) -> np.ndarray:
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)

@@ -1,0 +1,121 @@
+"""Teachers: trained by their own recipes, kept, asked once, and learnt from."""
+
+import numpy as np
+import pytest
+from conftest import TONE_RECIPE, refused, run_tool
+
+from kws.data.cache import load_examples
+from kws.errors import RecipeError
+from kws.nn.models import load_model
+from kws.nn.teachers import teachers_answers
+from kws.nn.train_recipe import train_recipe
+from kws.recipe_io import read_recipe
+from kws.recipe_train import DistillConfig
+from kws.run import RunFolder
+
+
+@pytest.fixture
+def teacher(tmp_path):
+    """A bidirectional teacher of chirps, with features of its own."""
+    path = tmp_path / "teacher.yaml"
+    text = TONE_RECIPE.replace("name: tones", "name: teacher")
+    text = text.replace("{units: [12]}", "{units: [10], bidirectional: true}")
+    text = text.replace("epochs: 16", "epochs: 6, carried_state_share: 0.0")
+    text = text.replace("mode: qat, epochs: 2", "mode: none")
+    path.write_text(text + "features: {mel_bands: 20}\n")
+    return path
+
+
+def student(path, teacher, *more):
+    text = TONE_RECIPE.replace("epochs: 16", f"epochs: 3, distill: {{teachers: [{teacher}]}}")
+    path.write_text(text)
+    return read_recipe(path, more)
+
+
+def test_a_teacher_is_trained_once_and_its_answers_are_kept(teacher, tone_data, tmp_path, capfd):
+    recipe = student(tmp_path / "student.yaml", teacher)
+    train_recipe(recipe, tone_data, tmp_path / "runs" / "student", resume=False)
+    folder = RunFolder(tmp_path / "runs" / "teacher")
+    (kept,) = (folder.path / "answers").iterdir()
+    logits = np.load(kept)
+    training = load_examples(recipe, tone_data, "training", folder.cache)
+    assert logits.shape == (len(training.labels), 4)
+    accuracy = (logits.argmax(axis=1) == training.labels).mean()
+    assert accuracy > 0.6  # it heard the same clips, though in features of its own
+    wide = load_examples(read_recipe(teacher), tone_data, "training", folder.cache)
+    assert wide.features.shape[2] == 20
+    model, changed = load_model(folder.keras_model), folder.keras_model.stat().st_mtime_ns
+    exact = model(np.asarray(wide.features[:8], np.float32))[0][:, -1]
+    np.testing.assert_allclose(logits[:8], exact, atol=0.02)
+    again = student(tmp_path / "other.yaml", teacher, "model.units=[8]")
+    train_recipe(again, tone_data, tmp_path / "runs" / "other", resume=False)
+    assert folder.keras_model.stat().st_mtime_ns == changed
+    assert list((folder.path / "answers").iterdir()) == [kept]
+
+
+def test_answers_are_the_mean_of_warm_posteriors(teacher, tone_data, tmp_path):
+    recipe = student(tmp_path / "student.yaml", teacher)
+    run = RunFolder(tmp_path / "runs" / "student")
+    training = load_examples(recipe, tone_data, "training", run.cache)
+    key = []
+
+    def answers(temperature):
+        distill = DistillConfig(teachers=[str(teacher)], temperature=temperature)
+        found = teachers_answers(recipe, distill, tone_data, run, training, train_recipe)
+        key.append(next((run.path.parent / "teacher" / "answers").iterdir()))
+        return found
+
+    cool, warm = answers(1.0), answers(3.0)
+    logits = np.load(key[0]).astype(np.float64)
+    expected = np.exp(logits / 3) / np.exp(logits / 3).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(warm, expected, atol=2e-3)
+    np.testing.assert_allclose(cool.sum(axis=1), 1.0, atol=5e-3)
+    assert warm.max(axis=1).mean() < cool.max(axis=1).mean()
+
+
+def test_a_student_follows_its_teacher_where_labels_say_otherwise(teacher, tone_data, tmp_path):
+    """With all of the loss on the teacher's answers, the labels have no say."""
+    recipe = student(tmp_path / "student.yaml", teacher, "train.distill.share=1.0")
+    run = RunFolder(tmp_path / "runs" / "student")
+    training = load_examples(recipe, tone_data, "training", run.cache)
+    taught = teachers_answers(recipe, recipe.train.distill, tone_data, run, training, train_recipe)
+    assert taught.dtype == np.float16
+    assert np.abs(taught.sum(axis=1) - 1).max() < 0.01
+
+
+def test_teachers_that_cannot_teach_are_refused(teacher, tone_data, tmp_path):
+    recipe = student(tmp_path / "student.yaml", teacher)
+    run = RunFolder(tmp_path / "runs" / "student")
+    changes = {
+        "data.keywords=[low]": r"cannot teach tones: its classes are low, unknown, silence",
+        "data.clip_ms=800": r"its clips last 800.0 ms",
+        "train.distill.teachers=[x.yaml]": r"it has teachers of its own",
+    }
+    for change, message in changes.items():
+        key, _, value = change.partition("=")
+        text = teacher.read_text()
+        other = tmp_path / "bad.yaml"
+        if key == "data.keywords":
+            other.write_text(text.replace("[low, high]", value))
+        elif key == "data.clip_ms":
+            other.write_text(text.replace("silence_share", "clip_ms: 800, silence_share"))
+        else:
+            other.write_text(text.replace("epochs: 6", "epochs: 6, distill: {teachers: [x.yaml]}"))
+        distill = DistillConfig(teachers=[str(other)])
+        with pytest.raises(RecipeError, match=message):
+            teachers_answers(recipe, distill, tone_data, run, None, train_recipe)
+    text = student(tmp_path / "s.yaml", tmp_path / "nowhere.yaml")
+    assert text.train.distill is not None
+    message = refused("train.py", tmp_path / "s.yaml", "--data", tone_data, "--out", tmp_path / "r")
+    assert "nowhere.yaml: no such recipe" in message
+
+
+def test_a_teacher_s_folder_of_another_recipe_is_refused(teacher, tone_data, tmp_path):
+    runs = tmp_path / "runs"
+    run_tool("train.py", teacher, "--data", tone_data, "--out", runs / "teacher",
+             "--set", "train.epochs=1")  # fmt: skip
+    student(tmp_path / "student.yaml", teacher)
+    message = refused(
+        "train.py", tmp_path / "student.yaml", "--data", tone_data, "--out", runs / "student"
+    )
+    assert "was made by another recipe (train.epochs was 1, is 6)" in message
