@@ -37,14 +37,35 @@ class StemBlock(Section):
 class ModelConfig(Section):
     """The acoustic model: a stem, recurrent layers, pooling, a dense layer with softmax."""
 
+    architecture: Literal["recurrent", "dscnn"] = "recurrent"
+    """``dscnn``: the convolutional model of MLPerf Tiny, to compare with; all else is fixed."""
     stem: Annotated[tuple[StemBlock, ...], Field(max_length=6)] = ()
     """Convolutions before the recurrent layers, bottom up."""
     cell: Literal["gru", "lstm", "rnn", "mingru"] = "gru"
-    units: Annotated[list[Units], Field(min_length=1, max_length=3)]
+    units: Annotated[list[Units], Field(max_length=3)] = []
     """Units of each recurrent layer, bottom up; of each direction where bidirectional."""
     bidirectional: bool = False
     pooling: Literal["last", "mean", "max", "attention"] = "last"
     """What of the frames the answer is made of; a stream has ``last``, at every step."""
+
+    @model_validator(mode="after")
+    def _one_architecture(self) -> "ModelConfig":
+        if self.architecture == "recurrent" and not self.units:
+            raise ValueError("units is missing: a recurrent model has 1 to 3 layers, as units: [48]")
+        for key, field in type(self).model_fields.items():
+            if self.architecture == "recurrent" or key == "architecture":
+                continue
+            if getattr(self, key) != field.default:
+                raise ValueError(
+                    f"{key} is for recurrent models; the layers of architecture dscnn are fixed: "
+                    f"leave {key} out"
+                )
+        return self
+
+    @property
+    def window_only(self) -> bool:
+        """Whether the model reads a whole window at a time, and cannot be a stream."""
+        return self.architecture == "dscnn" or self.bidirectional
 
     @property
     def stride(self) -> int:

@@ -32,7 +32,7 @@ def student(path, teacher, *more):
     return read_recipe(path, more)
 
 
-def test_a_teacher_is_trained_once_and_its_answers_are_kept(teacher, tone_data, tmp_path, capfd):
+def test_a_teacher_is_trained_once_and_its_answers_are_kept(teacher, tone_data, tmp_path):
     recipe = student(tmp_path / "student.yaml", teacher)
     train_recipe(recipe, tone_data, tmp_path / "runs" / "student", resume=False)
     folder = RunFolder(tmp_path / "runs" / "teacher")

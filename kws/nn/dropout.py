@@ -16,7 +16,11 @@ class Dropout:
         self._seed, self._rate, self._state_rate, self._drawn = seed, rate, state_rate, 0
 
     def inputs(self, values: tf.Tensor, raw: bool = False) -> tf.Tensor:
-        return values if raw or not self._rate else values * self._mask(values.shape, self._rate)
+        return values if raw or not self._rate else self.of(self._rate, values)
+
+    def of(self, rate: float, values: tf.Tensor) -> tf.Tensor:
+        """``values``, this share of them 0, the others larger by as much."""
+        return values * self._mask(values.shape, rate)
 
     def states(self, batch: int, units: int) -> tf.Tensor | None:
         return self._mask((batch, units), self._state_rate) if self._state_rate else None

@@ -9,6 +9,7 @@ import tf_keras as keras
 
 from kws.errors import RunError
 from kws.nn.dropout import Dropout
+from kws.nn.dscnn import Dscnn
 from kws.nn.layers import Attention, Head, Normalize
 from kws.nn.points import SIGNED_RANGE, Mode, Points
 from kws.nn.recurrent import Bidirectional, Recurrent
@@ -47,7 +48,9 @@ class KeywordModel(keras.Model):
         self.classes, self.per_channel = classes, per_channel
         self.normalize = Normalize(**normalize)
         blocks = [block.model_dump(mode="json") for block in self.config.stem]
-        self.stem = Stem(blocks, name="stem") if blocks else None
+        self.stem: Stem | Dscnn | None = Stem(blocks, name="stem") if blocks else None
+        if self.config.architecture == "dscnn":
+            self.stem = Dscnn(name="dscnn")
         layer = Bidirectional if self.config.bidirectional else Recurrent
         self.recurrent: list[Any] = [
             layer(self.config.cell, units, per_channel=per_channel, name=f"recurrent_{i}")
@@ -91,7 +94,7 @@ class KeywordModel(keras.Model):
         before, after = state or self.zero_state(features.shape[0]), []
         if self.stem:
             kept = before[: len(self.stem.blocks)]
-            values, kept = self.stem(values, kept, training=dropout is not None)
+            values, kept = self.stem(values, kept, dropout)
             before, after = before[len(kept) :], list(kept)
         for depth, layer in enumerate(self.recurrent):
             states, before = before[: len(layer.state_shapes)], before[len(layer.state_shapes) :]
@@ -187,7 +190,7 @@ def build_model(
         "low": float(stats.low),
         "high": float(stats.high),
     }
-    if config.stem:
+    if config.stem or config.architecture == "dscnn":
         normalize["mean"] = [_whole_steps(stats)] * len(stats.mean)
     model = KeywordModel(config.model_dump_json(), classes, normalize, per_channel)
     return model.build_for(len(stats.mean))

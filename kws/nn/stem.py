@@ -3,6 +3,7 @@
 import tensorflow as tf
 import tf_keras as keras
 
+from kws.nn.dropout import Dropout
 from kws.nn.points import Points, WeightPoint
 
 _MOMENTUM, _EPSILON = 0.99, 1e-3
@@ -10,7 +11,7 @@ _MOMENTUM, _EPSILON = 0.99, 1e-3
 
 @keras.saving.register_keras_serializable("kws")
 class Conv(keras.layers.Layer):
-    """A convolution without padding, batch normalisation, ReLU and a quantization point.
+    """A convolution, batch normalisation, ReLU and a quantization point.
 
     Written as sums over the kernel's few taps, which XLA compiles far better than convolutions of
     few channels. :meth:`fold` ends batch normalisation (Ioffe & Szegedy 2015) for good: from then
@@ -21,6 +22,7 @@ class Conv(keras.layers.Layer):
     kind : ``full`` (all channels to all), ``depthwise``, or ``pointwise`` (``full``, one tap).
     channels : of the output (``depthwise``: of the input too).
     taps, stride : frames and bands.
+    same : zeros around the input, so that every stride has its output, as Keras's ``same``.
     folded : whether :meth:`fold` was called.
     """
 
@@ -30,11 +32,12 @@ class Conv(keras.layers.Layer):
         channels: int,
         taps: tuple[int, int] = (1, 1),
         stride: tuple[int, int] = (1, 1),
+        same: bool = False,
         folded: bool = False,
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.kind, self.channels, self.folded = kind, channels, folded
+        self.kind, self.channels, self.same, self.folded = kind, channels, same, folded
         self.taps, self.stride = (taps[0], taps[1]), (stride[0], stride[1])
 
     def build(self, shape) -> None:
@@ -58,7 +61,7 @@ class Conv(keras.layers.Layer):
         self.points.prepare()
         kernel = self.kernel_point(self.kernel, self.points.mode)
         apply = self._depthwise if self.kind == "depthwise" else self._full
-        values = apply(self._shifted(inputs), kernel)
+        values = apply(self._shifted(self._padded(inputs) if self.same else inputs), kernel)
         if not self.folded:
             values = self._normalize(values, training)
         return self.points("relu", tf.nn.relu(values + self.bias))
@@ -74,8 +77,17 @@ class Conv(keras.layers.Layer):
         self.folded = True
 
     def out(self, size: int, axis: int) -> int:
-        """Frames (axis 0) or bands (axis 1) that come of ``size``."""
+        """Frames (axis 0) or bands (axis 1) that come of ``size``, zeros around it included."""
         return (size - self.taps[axis]) // self.stride[axis] + 1
+
+    def _padded(self, inputs: tf.Tensor) -> tf.Tensor:
+        """Zeros on either side; where their number is odd, one more behind."""
+        edges = [[0, 0]]
+        for axis, size in enumerate(inputs.shape[1:3]):
+            last = (size - 1) // self.stride[axis] * self.stride[axis]
+            missing = max(0, last + self.taps[axis] - size)
+            edges.append([missing // 2, missing - missing // 2])
+        return tf.pad(inputs, [*edges, [0, 0]])
 
     def _shifted(self, inputs: tf.Tensor) -> list[tf.Tensor]:
         """The inputs of each tap, by frame and band of the output."""
@@ -108,8 +120,9 @@ class Conv(keras.layers.Layer):
         return (values - mean) * (self.gamma / tf.sqrt(variance + _EPSILON))
 
     def get_config(self) -> dict:
-        own = {"kind": self.kind, "channels": self.channels, "folded": self.folded}
-        return {**super().get_config(), **own, "taps": self.taps, "stride": self.stride}
+        own = {"kind": self.kind, "channels": self.channels, "taps": self.taps}
+        own |= {"stride": self.stride, "same": self.same, "folded": self.folded}
+        return {**super().get_config(), **own}
 
 
 @keras.saving.register_keras_serializable("kws")
@@ -148,15 +161,21 @@ class Stem(keras.layers.Layer):
         return [*found, (1, bands, channels)]
 
     def call(
-        self, frames: tf.Tensor, states: tuple[tf.Tensor, ...], training: bool = False
+        self,
+        frames: tf.Tensor,
+        states: tuple[tf.Tensor, ...],
+        dropout: Dropout | None = None,
     ) -> tuple[tf.Tensor, tuple[tf.Tensor, ...]]:
-        """(batch, frames, size) to (batch, frames / stride, bands * channels), and the states."""
+        """(batch, frames, size) to (batch, frames / stride, bands * channels), and the states.
+
+        ``dropout`` is given in training.
+        """
         values, after = frames[..., None], []
         for block, before in zip(self.by_block(), states, strict=True):
             values = tf.concat([before, values], axis=1)
             after.append(values[:, values.shape[1] - before.shape[1] :])
             for conv in block:
-                values = conv(values, training)
+                values = conv(values, training=dropout is not None)
         batch, steps, bands, channels = values.shape
         return tf.reshape(values, (batch, steps, bands * channels)), tuple(after)
 

@@ -50,10 +50,11 @@ def teachers_answers(
     RunError
         When a teacher's folder holds a run of another recipe.
     """
-    total = np.zeros((len(training.labels), len(recipe.data.labels)))
-    for path in distill.teachers:
-        teacher = read_recipe(Path(path))
+    teachers = [read_recipe(Path(path)) for path in distill.teachers]
+    for path, teacher in zip(distill.teachers, teachers, strict=True):
         _check(recipe, teacher, path)
+    total = np.zeros((len(training.labels), len(recipe.data.labels)))
+    for teacher in teachers:
         folder = RunFolder(run.path.parent / teacher.name)
         begun = folder.recipe.is_file()
         if begun:
@@ -62,7 +63,7 @@ def teachers_answers(
             train(teacher, data, folder.path, begun)
         logits = _logits(recipe, teacher, data, folder, training)
         total += _softmax(logits.astype(np.float64) / distill.temperature)
-    return (total / len(distill.teachers)).astype(np.float16)
+    return (total / len(teachers)).astype(np.float16)
 
 
 def _check(recipe: Recipe, teacher: Recipe, path: str) -> None:

@@ -1,54 +1,16 @@
-"""Pictures for the report: SVG to stand inside an HTML page, in the page's colours and font.
+"""Pictures for the report of a run, each an SVG element; see :mod:`kws.report.svg`."""
 
-Colours are drawn as stand-ins and then replaced by the CSS variables of ``templates/report.css``,
-so that a plot follows the page into dark mode and onto paper. Text stays text.
-"""
-
-import io
-import re
-import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import groupby
 
-import matplotlib.style
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-INK, SOFT, LINE, CURVE, RIGHT, WRONG, SHADE = (f"#a0b0c{digit}" for digit in range(1, 8))
-_VARIABLES = {
-    INK: "var(--ink)",
-    SOFT: "var(--soft)",
-    LINE: "var(--line)",
-    CURVE: "var(--curve)",
-    RIGHT: "var(--right)",
-    WRONG: "var(--wrong)",
-    SHADE: "var(--shade)",
-}
-_STYLE = {
-    "svg.fonttype": "none",
-    "text.parse_math": False,  # a label may hold a dollar sign
-    "font.size": 9,
-    "text.color": INK,
-    "axes.labelcolor": SOFT,
-    "axes.edgecolor": LINE,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.titlesize": 9,
-    "axes.titlelocation": "left",
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": LINE,
-    "xtick.color": LINE,
-    "ytick.color": LINE,
-    "xtick.labelcolor": SOFT,
-    "ytick.labelcolor": SOFT,
-}
-_NO_METADATA = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+from kws.report.svg import CURVE, INK, LINE, RIGHT, SHADE, WRONG, bare, draw_svg
 
 
 @dataclass(frozen=True)
@@ -77,7 +39,7 @@ def learning_curves(curves: Curves) -> str:
         lower.set_xlim(0.5, len(epochs) + 0.5)
         _shade_qat(curves.phases, upper, lower)
 
-    return _svg("learning curves", (7.2, 4.4), draw)
+    return draw_svg("learning curves", (7.2, 4.4), draw)
 
 
 def size_bars(sizes: Mapping[str, Mapping[str, int]]) -> str:
@@ -92,11 +54,11 @@ def size_bars(sizes: Mapping[str, Mapping[str, int]]) -> str:
             axes.set_title(file)
             axes.invert_yaxis()
             axes.set_xlim(0, 1.15 * max(largest, 1))
-            _bare(axes)
+            bare(axes)
             axes.tick_params(labelbottom=False)
 
     rows = sum(len(bars) + 1.4 for bars in sizes.values())
-    return _svg("sizes", (7.2, 0.25 * rows), draw)
+    return draw_svg("sizes", (7.2, 0.25 * rows), draw)
 
 
 def confusion(name: str, counts: np.ndarray, labels: tuple[str, ...]) -> str:
@@ -128,14 +90,14 @@ def confusion(name: str, counts: np.ndarray, labels: tuple[str, ...]) -> str:
         axes.xaxis.set_label_position("top")
         axes.set_xlabel("taken for")
         axes.set_ylabel("was")
-        _bare(axes)
+        bare(axes)
         for edge in np.arange(size + 1) - 0.5:
             axes.axhline(edge, color=LINE, lw=0.6)
             axes.axvline(edge, color=LINE, lw=0.6)
 
     side = size * min(0.6, max(0.42, 4.5 / size))
     margin = 0.5 + 0.085 * max(map(len, labels))
-    return _svg(f"confusion of {name}", (side + margin, side + margin), draw)
+    return draw_svg(f"confusion of {name}", (side + margin, side + margin), draw)
 
 
 def _shade_qat(phases: tuple[str, ...], *all_axes: Axes) -> None:
@@ -149,35 +111,3 @@ def _shade_qat(phases: tuple[str, ...], *all_axes: Axes) -> None:
             transform = all_axes[0].get_xaxis_transform()
             all_axes[0].text(middle, 0.97, "qat", transform=transform, ha="center", va="top")
         start = end
-
-
-def _bare(axes: Axes) -> None:
-    axes.grid(False)
-    axes.tick_params(length=0)
-    for spine in axes.spines.values():
-        spine.set_visible(False)
-
-
-def _svg(name: str, inches: tuple[float, float], draw: Callable[[Figure], None]) -> str:
-    """Draw a figure and give its SVG element; ``name`` keeps its ids apart from other figures'."""
-    written = io.StringIO()
-    style = _STYLE | {"svg.hashsalt": name}
-    with matplotlib.style.context(["default", style]), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing")  # the browser has its own fonts
-        figure = Figure(figsize=inches, layout="constrained")
-        FigureCanvasSVG(figure)
-        draw(figure)
-        figure.savefig(written, format="svg", transparent=True, metadata=_NO_METADATA)
-    text = written.getvalue()
-    text = text[text.index("<svg") :]
-    for pattern, by in (
-        (r' xmlns(:xlink)?="[^"]*"| version="1.1"', ""),  # as HTML has it
-        (r"\s*<defs>\s*<style.*?</style>\s*</defs>", ""),
-        (r' id="[^"]*_\d+"', ""),  # names of parts, the same in every figure
-        (r"xlink:href=", "href="),
-        (r"font-family: [^;]*; ", ""),
-    ):
-        text = re.sub(pattern, by, text, flags=re.DOTALL)
-    for colour, variable in _VARIABLES.items():
-        text = text.replace(colour, variable)
-    return text
