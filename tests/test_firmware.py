@@ -25,7 +25,7 @@ from kws.firmware.export import (
     resolver_name,
 )
 from kws.tflite.arena import arena_bytes, smallest_arena
-from kws.tflite.builder import pack
+from kws.tflite.pack import pack
 from kws.tflite.interpreter import open_model
 from kws.tflite.metadata import NAME, metadata_json, parse
 from kws.tflite.operators import operators

@@ -84,9 +84,8 @@ class Recurrent(keras.layers.Layer):
             point(block, self.points.mode)
             for point, block in zip(self.kernel_points, self._blocks(self.kernel), strict=True)
         ]
-        time_first = tf.transpose(inputs, [1, 0, 2])
-        products = time_first @ tf.concat(kernels, axis=-1)
-        x = self._gates("x", products, self._bias(0))
+        products = inputs @ tf.concat(kernels, axis=-1) + self._bias(0)
+        x = self._gates("x", tf.transpose(products, [1, 0, 2]))
         if self.points.mode == "float" and self.cell.linear is not None:
             outputs, states = self._at_once(x, states)
         else:
@@ -104,7 +103,7 @@ class Recurrent(keras.layers.Layer):
         self, x: dict[str, tf.Tensor], states: States, mask: tf.Tensor | None
     ) -> tuple[tf.Tensor, States]:
         frames, ops = next(iter(x.values())).shape[0], KerasOps(self.points)
-        recurrent = self._recurrent_kernel()
+        recurrent, biases = self._recurrent_kernel(), self.cell.biases
         outputs = tf.TensorArray(tf.float32, frames, element_shape=states[0].shape)
 
         def body(count, states, outputs):
@@ -112,8 +111,8 @@ class Recurrent(keras.layers.Layer):
             h = {}
             if recurrent is not None:
                 heard = states[0] if mask is None else states[0] * mask
-                bias = self._bias(1) if self.cell.biases == 2 else None
-                h = self._gates("h", heard @ recurrent, bias)
+                products = heard @ recurrent
+                h = self._gates("h", products + self._bias(1) if biases == 2 else products)
             states = self.cell.step(ops, {gate: x[gate][at] for gate in x}, h, states)
             return count + 1, states, outputs.write(at, states[0])
 
@@ -148,15 +147,15 @@ class Recurrent(keras.layers.Layer):
         ]
 
     def _bias(self, row: int) -> tf.Tensor:
-        bias = self.bias[row] if self.cell.biases == 2 else self.bias
-        return tf.concat(self._blocks(tf.convert_to_tensor(bias)), axis=-1)
+        """A row of the bias, its columns by gate."""
+        bias = self.bias[row] if self.cell.biases == 2 else tf.convert_to_tensor(self.bias)
+        order = [block for blocks in self.cell.gates.values() for block in blocks]
+        return bias if order == sorted(order) else tf.concat(self._blocks(bias), axis=-1)
 
-    def _gates(
-        self, prefix: str, products: tf.Tensor, bias: tf.Tensor | None
-    ) -> dict[str, tf.Tensor]:
-        """Split products into gates, each with its bias and its own quantization point."""
+    def _gates(self, prefix: str, products: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Split products into gates, each with its own quantization point."""
         sizes = [len(blocks) * self.units for blocks in self.cell.gates.values()]
-        parts = tf.split(products if bias is None else products + bias, sizes, axis=-1)
+        parts = tf.split(products, sizes, axis=-1)
         named = zip(self.cell.gates, parts, strict=True)
         return {gate: self.points(f"{prefix}.{gate}", part) for gate, part in named}
 

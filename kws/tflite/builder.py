@@ -8,11 +8,11 @@ scale that the model was trained with.
 from dataclasses import dataclass
 from typing import Any
 
-import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-_ALIGNMENT = 16
+from kws.tflite.pack import pack
+
 _VERSION = 3
 TYPES = {
     np.dtype(np.int8): schema.TensorType.INT8,
@@ -43,20 +43,6 @@ class Quant:
         scale = (highest - lowest) / np.float32(255.0)  # in float32, as a tie may fall either way
         zero_point = int(np.clip(np.floor(-lowest / scale + np.float32(0.5)), 0, 255)) - 128
         return cls(float(scale), zero_point)
-
-
-class _AlignedBuffer(schema.BufferT):
-    """A buffer that starts at a multiple of 16, as the schema asks and its writer forgets."""
-
-    def Pack(self, builder: flatbuffers.Builder) -> int:
-        data = np.asarray(self.data, np.uint8).tobytes()
-        builder.StartVector(1, len(data), _ALIGNMENT)
-        builder.head -= len(data)
-        builder.Bytes[builder.head : builder.head + len(data)] = data
-        vector = builder.EndVector()
-        schema.BufferStart(builder)
-        schema.BufferAddData(builder, vector)
-        return schema.BufferEnd(builder)
 
 
 class Subgraph:
@@ -140,7 +126,7 @@ class ModelBuilder:
 
     def buffer(self, data: bytes) -> int:
         if data not in self._stored:
-            entry = _AlignedBuffer()
+            entry = schema.BufferT()
             entry.data = np.frombuffer(data, np.uint8)
             self.table.buffers.append(entry)
             self._stored[data] = len(self.table.buffers) - 1
@@ -173,17 +159,6 @@ class ModelBuilder:
     def finish(self) -> bytes:
         """The file's bytes; the same calls give the same bytes."""
         return pack(self.table)
-
-
-def pack(model: schema.ModelT) -> bytes:
-    """Write a model, built or parsed, as a ``.tflite`` file with aligned buffers."""
-    for index, buffer in enumerate(model.buffers):
-        if buffer.data is not None and not isinstance(buffer, _AlignedBuffer):
-            model.buffers[index] = _AlignedBuffer()
-            model.buffers[index].data = buffer.data
-    builder = flatbuffers.Builder(1024)
-    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
-    return bytes(builder.Output())
 
 
 def _named(graph: Subgraph, index: int) -> schema.TensorMapT:

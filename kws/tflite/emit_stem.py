@@ -86,8 +86,8 @@ def stem_window(ops: TfliteOps, weights: ModelWeights, value: int) -> int:
 
 
 def convolution(ops: TfliteOps, conv: Convolution, value: int) -> int:
-    """One convolution without padding, and ReLU; each channel of the kernel on its own scale."""
-    quant = weight_quant(conv.kernel, per_channel=True)
+    """One convolution, and ReLU."""
+    quant = weight_quant(conv.kernel, conv.per_channel)
     rows, columns = conv.taps
     channels = conv.kernel.shape[1]
     steps = to_steps(conv.kernel, quant) if ops.int8 else conv.kernel
@@ -98,7 +98,7 @@ def convolution(ops: TfliteOps, conv: Convolution, value: int) -> int:
     else:
         operator, options = "CONV_2D", schema.Conv2DOptionsT()
         layout, axis = steps.T.reshape(channels, rows, columns, -1), 0
-    options.padding = schema.Padding.VALID
+    options.padding = schema.Padding.SAME if conv.same else schema.Padding.VALID
     options.strideH, options.strideW = conv.stride
     options.dilationHFactor = options.dilationWFactor = 1
     options.fusedActivationFunction = schema.ActivationFunctionType.RELU
