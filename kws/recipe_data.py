@@ -1,12 +1,17 @@
 """The data section of a recipe."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from kws.recipe_base import Label, Probability, Section
 
 UNKNOWN, SILENCE = "unknown", "silence"
+UNSEEN = ("on", "off", "bird", "dog", "nine", "wow")
+"""Never heard in training where a recipe names no others. `on` and `off` are the commands that
+commands are mistaken for; the other four are, of the words that Speech Commands has fewest clips
+of, those whose phonemes are nearest to common keywords (nine, bird and dog to "down", wow to "no"
+and "go")."""
 
 
 class SyntheticConfig(Section):
@@ -35,7 +40,25 @@ class DataConfig(Section):
     """Silence clips, as a share of all clips of a split; 0: silence is no class."""
     max_bad_fraction: Probability = 0.01
     """Training stops if more than this share of the clips cannot be read."""
+    unseen_words: list[Label] | None = None
+    """Words in no split, on which the finished model shows what it does with words never heard;
+    where not given: on, off, bird, dog, nine and wow, as far as they are no keywords."""
+    made_unknown_share: Probability = 0.0
+    """Unknown words made of parts of training clips, as a share of these; they come on top."""
+    extra_unknown: Annotated[str, StringConstraints(min_length=1)] | None = None
+    """Folder or manifest of more words to train ``unknown`` on, such as near misses by
+    ``prepare_data.py say``; keywords and unseen words in it are passed over."""
     synthetic: SyntheticConfig | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _spell_out(cls, values: Any) -> Any:
+        """Write the default words into the recipe: they must not change under a trained model."""
+        if isinstance(values, dict) and values.get("unseen_words") is None:
+            keywords = values.get("keywords")
+            taken = keywords if isinstance(keywords, list) else []
+            return {**values, "unseen_words": [word for word in UNSEEN if word not in taken]}
+        return values
 
     @model_validator(mode="after")
     def _distinct(self) -> "DataConfig":
@@ -45,6 +68,28 @@ class DataConfig(Section):
         if len(set(self.keywords)) != len(self.keywords):
             raise ValueError("a keyword stands twice in the list")
         return self
+
+    @model_validator(mode="after")
+    def _unknown_words(self) -> "DataConfig":
+        for word in self.unseen:
+            if word in self.keywords:
+                raise ValueError(
+                    f"unseen_words: {word!r} is a keyword, which training must hear; take it out "
+                    "of one of the lists"
+                )
+            if word in (UNKNOWN, SILENCE):
+                raise ValueError(f"unseen_words: {word!r} is a class, expected words of the data")
+        if len(set(self.unseen)) != len(self.unseen):
+            raise ValueError("unseen_words: a word stands twice in the list")
+        if not self.unknown and (self.made_unknown_share or self.extra_unknown):
+            name = "made_unknown_share" if self.made_unknown_share else "extra_unknown"
+            raise ValueError(f"{name} is for the class unknown, but unknown is false")
+        return self
+
+    @property
+    def unseen(self) -> tuple[str, ...]:
+        """The words kept out of all splits."""
+        return tuple(self.unseen_words or ())
 
     @property
     def labels(self) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
-"""Score a model on a folder of clips: accuracy, precision and recall, confusion matrix."""
+"""Score a model on a folder of clips: accuracy, confusion matrix, words it never heard."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
     from kws.data.examples import Examples
     from kws.spotting.metrics import Scores, Share
+    from kws.spotting.open_set import OpenSet
     from kws.tflite.interpreter import Runner
 
 _WIDTH = 400
@@ -20,21 +22,36 @@ _WIDTH = 400
 
 def main() -> None:
     arguments = _parse()
-    from kws.data.examples import load_split
+    import numpy as np
+
+    from kws.data.examples import load_split, load_unseen
     from kws.files import write_json
     from kws.spotting.metrics import score
+    from kws.spotting.open_set import measure_open_set
     from kws.tflite.interpreter import open_model
 
     runner = open_model(arguments.model, arguments.engine)
     facts = runner.metadata
-    examples = load_split(
-        arguments.data, facts.labels, facts.features, facts.clip_samples, arguments.split
+    which = arguments.data, facts.labels, facts.features, facts.clip_samples, arguments.split
+    examples = load_split(*which, unseen_words=facts.unseen_words)
+    unseen = load_unseen(*which, facts.unseen_words)
+    examples = replace(examples, bad=examples.bad + unseen.bad)
+    clips = len(examples.labels)
+    every = _classify(runner, np.concatenate([examples.features, unseen.features]))
+    posteriors = every[:clips]
+    scores = score(examples.labels, posteriors.argmax(axis=1), facts.labels)
+    open_set = measure_open_set(
+        posteriors,
+        examples.labels,
+        every[clips:],
+        unseen.labels,
+        facts.labels,
+        facts.unseen_words,
+        facts.decoder.threshold,
     )
-    answers = _classify(runner, examples.features)
-    scores = score(examples.labels, answers, facts.labels)
-    _show(arguments, runner, examples, scores)
+    _show(arguments, runner, examples, scores, open_set)
     if arguments.json:
-        write_json(arguments.json, _as_json(arguments, runner, examples, scores))
+        write_json(arguments.json, _as_json(arguments, runner, examples, scores, open_set))
 
 
 def _parse() -> argparse.Namespace:
@@ -57,23 +74,24 @@ def _parse() -> argparse.Namespace:
 
 
 def _classify(runner: "Runner", features: "np.ndarray") -> "np.ndarray":
-    """The most probable label of each clip, int (clips,)."""
-    import numpy as np
-
+    """Posteriors of each clip, (clips, labels)."""
     from kws.progress import progress
+    from kws.tflite.verify import classify_all
 
-    answers = np.zeros(len(features), np.int64)
     with progress(f"classifying ({runner.engine})", len(features), "clips") as advance:
-        for index, clip in enumerate(features):
-            answers[index] = runner.classify(clip).argmax()
-            advance()
-    return answers
+        return classify_all(runner, features, advance)
 
 
 def _show(
-    arguments: argparse.Namespace, runner: "Runner", examples: "Examples", scores: "Scores"
+    arguments: argparse.Namespace,
+    runner: "Runner",
+    examples: "Examples",
+    scores: "Scores",
+    open_set: "OpenSet",
 ) -> None:
     from rich.console import Console
+
+    from kws.report.open_set_table import open_set_table
 
     facts, accuracy = runner.metadata, scores.accuracy
     print(
@@ -86,6 +104,7 @@ def _show(
     console = Console(width=_WIDTH, highlight=False)
     console.print(_class_table(scores))
     console.print(_confusion_table(scores))
+    console.print(open_set_table(open_set))
     if examples.bad:
         print(f"{len(examples.bad)} clips could not be read and are not in these figures:")
         for message in examples.bad:
@@ -137,7 +156,11 @@ def _interval(share: "Share") -> str:
 
 
 def _as_json(
-    arguments: argparse.Namespace, runner: "Runner", examples: "Examples", scores: "Scores"
+    arguments: argparse.Namespace,
+    runner: "Runner",
+    examples: "Examples",
+    scores: "Scores",
+    open_set: "OpenSet",
 ) -> dict[str, Any]:
     from dataclasses import asdict
 
@@ -152,6 +175,7 @@ def _as_json(
         "made_silence": examples.made_silence,
         "unreadable": list(examples.bad),
         **asdict(scores),
+        "open_set": asdict(open_set),
     }
 
 

@@ -18,12 +18,13 @@ import numpy as np
 
 from kws.data.big_files import check_space
 from kws.data.cluster import cluster
-from kws.data.examples import CHUNK, Examples, list_sources, make_features
+from kws.data.examples import CHUNK, Examples, list_sources, make_features, more_unknown
 from kws.data.folder import noise_files
 from kws.data.manifest import TRAINING
 from kws.data.material import material_files
 from kws.data.shards import Shards, is_written, read_facts, write_shard
-from kws.data.variants import Making, Source, clean_making, training_making
+from kws.data.source import Source
+from kws.data.variants import Making, clean_making, training_making
 from kws.errors import DataError, StorageError
 from kws.files import storage_error, write_json
 from kws.progress import progress
@@ -43,8 +44,9 @@ def load_examples(
     """Give a split's features, from the cache where they are in it.
 
     ``training``: ``augment.copies`` augmented copies of every clip, and silence made anew for each
-    copy, ``data.silence_share`` of the total. Copy 0 of all clips comes first, then copy 1, and so
-    on. Other splits, and ``all``: clean clips, once.
+    copy, ``data.silence_share`` of the total, and what the recipe adds of unknown words. Copy 0 of
+    all clips comes first, then copy 1, and so on. Other splits, and ``all``: clean clips, once.
+    Clips of ``data.unseen_words`` are in none of them.
 
     Parameters
     ----------
@@ -65,9 +67,10 @@ def load_examples(
         When the cache cannot be written, or was damaged.
     """
     labels = recipe.data.labels
-    sources = list_sources(root, labels, split, recipe.data.silence_share)
+    sources = list_sources(root, labels, split, recipe.data.silence_share, recipe.data.unseen)
     if split == TRAINING:
         making = training_making(recipe, root, sources)
+        sources += more_unknown(recipe, sources)
     else:
         making = clean_making(recipe.features, recipe.clip_samples, root)
     folder = cache_root / _key(sources, making, split)
@@ -102,7 +105,8 @@ def _key(sources: list[Source], making: Making, split: str) -> str:
     for one in sources:  # one at a time: there may be a million
         name, size, time_ns = _file_facts(one.path)
         line = f"{name}\0{size} {time_ns} {one.label} {one.start_s} {one.duration_s}\n"
-        key.update(line.encode(errors="surrogateescape"))
+        made = f"{one.made}\n" if one.made else ""  # of clips that are facts themselves
+        key.update((line + made).encode(errors="surrogateescape"))
     return key.hexdigest()[:24]
 
 
@@ -195,7 +199,8 @@ def _check(
     root: Path,
 ) -> None:
     """Refuse too many unreadable clips, and a training label that has none left."""
-    bad, clips = examples.bad, sum(source.path is not None for source in sources)
+    bad = examples.bad
+    clips = sum(source.path is not None and not source.made for source in sources)
     first = "; ".join(bad[:_SHOWN]) + ("; ..." if len(bad) > _SHOWN else "")
     if len(bad) > max_bad_fraction * clips:
         raise DataError(

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from kws.data.folder import label_of, read_folder
+from kws.data.folder import gather_folder, label_of, read_folder, word_of
 from kws.data.manifest import Clip
 from kws.data.manifest_file import NAME, read_manifest
 from kws.errors import DataError
@@ -13,7 +13,7 @@ from kws.recipe_data import SILENCE, UNKNOWN
 def read_clips(root: Path, labels: tuple[str, ...]) -> list[Clip]:
     """List the clips of a corpus under a model's labels.
 
-    A word that is not a keyword is ``unknown``.
+    A word that is not a keyword is ``unknown``; the clip's ``word`` tells which it is.
 
     Parameters
     ----------
@@ -39,9 +39,39 @@ def read_clips(root: Path, labels: tuple[str, ...]) -> list[Clip]:
         )
     renamed = {word: label_of(word, keywords) or UNKNOWN for word in words}
     return [
-        clip if renamed[clip.label] == clip.label else replace(clip, label=renamed[clip.label])
+        clip
+        if (label := renamed[clip.label]) == clip.label
+        else replace(clip, label=label, word=word_of(clip.label, label))
         for clip in clips
     ]
+
+
+def read_extra(root: Path, passed_over: tuple[str, ...]) -> list[Clip]:
+    """List the clips of a folder or manifest that only adds unknown words, whatever their split.
+
+    Parameters
+    ----------
+    passed_over : words whose clips are left alone: keywords, and those that training must not hear.
+
+    Raises
+    ------
+    DataError
+        When it cannot be used, or holds no clip of another word.
+    """
+    manifest = manifest_of(root)
+    try:
+        clips = gather_folder(root)[0] if manifest is None else read_manifest(manifest)
+    except DataError as error:
+        raise DataError(f"data.extra_unknown: {error}") from error
+    known = {word.casefold() for word in passed_over}
+    kept = [clip for clip in clips if clip.label.casefold() not in {*known, SILENCE}]
+    if not kept:
+        found = ", ".join(sorted({clip.label for clip in clips})[:8])
+        raise DataError(
+            f"data.extra_unknown: {root}: holds {found} alone, which are keywords or unseen words; "
+            "give a folder of other words"
+        )
+    return kept
 
 
 def manifest_of(root: Path) -> Path | None:

@@ -3,21 +3,32 @@
 What a chunk becomes depends on its sources and the seed alone, not on who computes it or when.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from kws.audio.features import extract
-from kws.data.corpus import read_clips
-from kws.data.manifest import TRAINING, of_split, require_labels
+from kws.data.corpus import read_clips, read_extra
+from kws.data.made_words import made_sources
+from kws.data.manifest import (
+    ALL,
+    SPLITS,
+    TESTING,
+    TRAINING,
+    VALIDATION,
+    Clip,
+    of_split,
+    require_labels,
+)
 from kws.data.shards import Shards
 from kws.data.silence import count_of_silence
-from kws.data.variants import Making, Source, clean_making, variants
+from kws.data.source import Source
+from kws.data.variants import Making, clean_making, variants
 from kws.errors import AudioError, DataError
 from kws.progress import progress
-from kws.recipe import FeatureConfig
-from kws.recipe_data import SILENCE
+from kws.recipe import FeatureConfig, Recipe
+from kws.recipe_data import SILENCE, UNKNOWN
 
 CHUNK = 128
 """Sources extracted and stored at a time."""
@@ -40,7 +51,11 @@ class Examples:
 
 
 def list_sources(
-    root: Path, labels: tuple[str, ...], split: str, silence_share: float
+    root: Path,
+    labels: tuple[str, ...],
+    split: str,
+    silence_share: float,
+    unseen_words: tuple[str, ...] = (),
 ) -> list[Source]:
     """List a split's clips, and the silence to make: always in training, else where there is none.
 
@@ -49,21 +64,63 @@ def list_sources(
     DataError
         When the folder or the split has no clips, or, in training, a label has none.
     """
-    clips = of_split(read_clips(root, labels), split, root)
+    clips = [clip for clip in read_clips(root, labels) if clip.word not in unseen_words]
+    clips = of_split(clips, split, root)
     spoken = sum(clip.label != SILENCE for clip in clips)
     if split == TRAINING:
         spoken_labels = tuple(label for label in labels if label != SILENCE)
         require_labels(clips, spoken_labels, split, root)
     index = {label: i for i, label in enumerate(labels)}
     kept = (clip for clip in clips if clip.label in index)
-    sources = [
-        Source(clip.path, index[clip.label], i, clip.start_s, clip.duration_s)
-        for i, clip in enumerate(kept)
-    ]
+    sources = [_source(clip, index[clip.label], i) for i, clip in enumerate(kept)]
     if SILENCE in index and (split == TRAINING or spoken == len(clips)):
         made = count_of_silence(spoken, silence_share)
         sources += [Source(None, index[SILENCE], i) for i in range(made)]
     return sources
+
+
+def more_unknown(recipe: Recipe, sources: list[Source]) -> list[Source]:
+    """The recipe's further examples of unknown words for training: of another folder, and made.
+
+    ``sources`` and their random numbers stay as they are; what is made does not depend on the
+    other folder.
+
+    Raises
+    ------
+    DataError
+        When ``data.extra_unknown`` cannot be used.
+    """
+    data, clips = recipe.data, [source for source in sources if source.path is not None]
+    more: list[Source] = []
+    if data.extra_unknown:
+        extra = read_extra(Path(data.extra_unknown), (*data.keywords, *data.unseen))
+        label = data.labels.index(UNKNOWN)
+        more += [_source(clip, label, len(clips) + i) for i, clip in enumerate(extra)]
+    if data.made_unknown_share:
+        count = round(data.made_unknown_share * len(clips))
+        more += made_sources(clips, recipe, count)
+    return more
+
+
+def list_unseen(
+    root: Path, labels: tuple[str, ...], split: str, unseen_words: tuple[str, ...]
+) -> list[Source]:
+    """List the clips of words that are kept out; a source's label is its word's index.
+
+    Nothing was trained on them: for ``training`` and ``validation`` they are those of both splits.
+    """
+    splits = {ALL: SPLITS, TESTING: (TESTING,)}.get(split, (TRAINING, VALIDATION))
+    clips = [
+        clip
+        for clip in read_clips(root, labels)
+        if clip.word in unseen_words and clip.split in splits
+    ]
+    return [_source(clip, unseen_words.index(clip.word), i) for i, clip in enumerate(clips)]
+
+
+def _source(clip: Clip, label: int, number: int) -> Source:
+    word = clip.word or clip.label
+    return Source(clip.path, label, number, clip.start_s, clip.duration_s, word)
 
 
 def make_features(
@@ -82,7 +139,8 @@ def make_features(
         try:
             varied = variants(source, making)
         except AudioError as error:
-            bad.append(str(error))
+            if not source.made:  # else it is one of the clips, and told there
+                bad.append(str(error))
             continue
         labels.append(source.label)
         for copy, audio in zip(copies, varied, strict=True):
@@ -102,6 +160,7 @@ def load_split(
     clip_samples: int,
     split: str,
     silence_share: float = 0.1,
+    unseen_words: tuple[str, ...] = (),
 ) -> Examples:
     """Read a split for scoring: clean clips, float32 features in memory, nothing cached.
 
@@ -112,28 +171,54 @@ def load_split(
     clip_samples : length to which clips are padded or cut, at the features' rate.
     split : ``training``, ``validation``, ``testing`` or ``all``.
     silence_share : silence to make where the split has none, as a share of all clips.
+    unseen_words : their clips are left out; :func:`load_unseen` reads them.
 
     Raises
     ------
     DataError
         As :func:`list_sources`; or when not one clip could be read.
     """
-    sources = list_sources(root, labels, split, silence_share)
-    making = clean_making(features, clip_samples, root)
-    parts, bad = [], []
-    with progress(f"reading {split} clips", len(sources), "clips") as advance:
+    sources = list_sources(root, labels, split, silence_share, unseen_words)
+    examples = _read(sources, clean_making(features, clip_samples, root), f"{split} clips")
+    made = sum(source.path is None for source in sources)
+    if len(examples.bad) == len(sources) - made:
+        raise DataError(
+            f"{root}: not one of {len(examples.bad)} clips could be read; the first: "
+            f"{examples.bad[0]}"
+        )
+    return replace(examples, made_silence=made)
+
+
+def load_unseen(
+    root: Path,
+    labels: tuple[str, ...],
+    features: FeatureConfig,
+    clip_samples: int,
+    split: str,
+    unseen_words: tuple[str, ...],
+) -> Examples:
+    """Read the clips of words never heard, as :func:`load_split` does; there may be none.
+
+    Returns
+    -------
+    examples whose labels are indices in ``unseen_words``.
+    """
+    sources = list_unseen(root, labels, split, unseen_words)
+    return _read(sources, clean_making(features, clip_samples, root), "unseen words")
+
+
+def _read(sources: list[Source], making: Making, what: str) -> Examples:
+    frames = making.features.frames(making.clip_samples)
+    parts = [np.zeros((0, frames, making.features.size), np.float32)]
+    labels, bad = [np.zeros(0, np.int32)], []
+    if not sources:
+        return Examples(parts[0], labels[0], ())
+    with progress(f"reading {what}", len(sources), "clips") as advance:
         for start in range(0, len(sources), CHUNK):
             chunk = sources[start : start + CHUNK]
             values, indices, unreadable = make_features(chunk, making)
-            parts.append((values[0], indices))
+            parts.append(values[0])
+            labels.append(indices)
             bad += unreadable
             advance(len(chunk))
-    made = sum(source.path is None for source in sources)
-    if len(bad) == len(sources) - made:
-        raise DataError(f"{root}: not one of {len(bad)} clips could be read; the first: {bad[0]}")
-    return Examples(
-        features=np.concatenate([values for values, _ in parts]),
-        labels=np.concatenate([indices for _, indices in parts]),
-        bad=tuple(bad),
-        made_silence=made,
-    )
+    return Examples(np.concatenate(parts), np.concatenate(labels), tuple(bad))

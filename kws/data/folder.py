@@ -54,9 +54,10 @@ def read_folder(root: Path, labels: tuple[str, ...]) -> list[Clip]:
                 f"{folder}: a keyword's folder without a sound file; expected "
                 f"{', '.join(io.SUFFIXES)}: add recordings or take the keyword out of the recipe"
             )
+        word = word_of(folder.name, label)
         for path in sounds:
             speaker = speaker_of(path.name)
-            clips.append(Clip(path, label, speaker, split_of(speaker)))
+            clips.append(Clip(path, label, speaker, split_of(speaker), word=word))
     return clips
 
 
@@ -132,6 +133,11 @@ def label_of(name: str, keywords: list[str]) -> str | None:
     if name in _SPECIAL:
         return _SPECIAL[name]
     return None if name.startswith(("_", ".")) else UNKNOWN
+
+
+def word_of(name: str, label: str) -> str:
+    """What is said in the clips of a folder of this name, where their label does not tell."""
+    return "" if name == label or name in _SPECIAL else name
 
 
 def _folders(root: Path) -> list[Path]:

@@ -24,6 +24,8 @@ class Clip:
     start_s: float = 0.0
     duration_s: float | None = None
     """None: to the file's end"""
+    word: str = ""
+    """What is said, where the label does not tell"""
 
 
 def of_split(clips: list[Clip], split: str, where: Path) -> list[Clip]:

@@ -12,11 +12,10 @@ import numpy as np
 from kws.audio import io
 from kws.audio.rooms import Room, as_room, make_room
 from kws.audio.steps import Material
+from kws.data.source import Piece
 from kws.errors import AudioError, DataError
 from kws.recipe import AugmentConfig
 
-Piece = tuple[Path, float, float | None]
-"""A sound file, where a clip begins in it, and how long it is (None: to the end); in seconds."""
 VOICES = 48
 ROOMS = 64
 IMPULSES = 200

@@ -13,26 +13,16 @@ from kws.audio import io
 from kws.audio.augment import augment_clip, through_device
 from kws.audio.steps import Log, Material
 from kws.data.folder import background_noises, noise_files
-from kws.data.material import Piece, gather_material, material_files, pick_voices
+from kws.data.made_words import make_word
+from kws.data.material import gather_material, material_files, pick_voices
 from kws.data.silence import held_out_part, make_silence, training_part
+from kws.data.source import Made, Piece, Source
 from kws.recipe import AugmentConfig, FeatureConfig, Recipe
 
 LONGEST_CLIP_S = 60.0
 """A longer file in a clip folder is not a clip."""
 CLEAN_SEED = 20180409
 """Of the silence in clean splits: the same for all recipes, so that figures compare."""
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Where examples come from: a clip, or silence to be made where ``path`` is None."""
-
-    path: Path | None
-    label: int
-    number: int
-    """Counted within clips, and within made silence; decides the random numbers."""
-    start_s: float = 0.0
-    duration_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -65,7 +55,7 @@ def training_making(recipe: Recipe, root: Path, sources: list[Source]) -> Making
         When a folder of the recipe's augment section is missing or has no sound file.
     """
     config = recipe.augment
-    pieces = ((s.path, s.start_s, s.duration_s) for s in sources if s.path is not None)
+    pieces = (source.piece for source in sources if source.path is not None)
     return Making(
         features=recipe.features,
         clip_samples=recipe.clip_samples,
@@ -98,15 +88,17 @@ def variants(source: Source, making: Making, logs: list[Log] | None = None) -> l
     material = _material(
         making.root, making.noise_times_ns, rate, config, making.voices, making.seed
     )
-    audio = None if source.path is None else read_clip(source, rate)
+    recorded = source.path is not None and not source.made
+    audio = read_clip(source, rate) if recorded else None
     if audio is not None and config is None:
         return [io.fit(audio, samples)]
     copies = []
     for copy in range(making.copies):
-        rng = np.random.default_rng((making.seed, audio is None, source.number, copy))
+        rng = np.random.default_rng((making.seed, _kind(source), source.number, copy))
         log: Log = []
-        if audio is not None and config is not None:
-            varied = augment_clip(audio, samples, config, material, rng, rate, log)
+        if config is not None and source.path is not None:
+            spoken = _made(source.made[copy], samples, rate, rng, log) if audio is None else audio
+            varied = augment_clip(spoken, samples, config, material, rng, rate, log)
         else:
             varied = make_silence(samples, material.noises, rng, rate)
             if config is not None:
@@ -119,8 +111,27 @@ def variants(source: Source, making: Making, logs: list[Log] | None = None) -> l
 
 def read_clip(source: Source, sample_rate_hz: int) -> np.ndarray:
     """A clip as it was recorded, float32 (samples,); AudioError where it cannot be read."""
-    assert source.path is not None, "made silence has no recording"
-    return io.read(source.path, sample_rate_hz, LONGEST_CLIP_S, source.start_s, source.duration_s)
+    return _read(source.piece, sample_rate_hz)
+
+
+def _read(piece: Piece, sample_rate_hz: int) -> np.ndarray:
+    path, start_s, duration_s = piece
+    return io.read(path, sample_rate_hz, LONGEST_CLIP_S, start_s, duration_s)
+
+
+def _kind(source: Source) -> int:
+    """Clips, silence and made words have random numbers of their own."""
+    return 1 if source.path is None else 2 if source.made else 0
+
+
+def _made(
+    made: Made, samples: int, sample_rate_hz: int, rng: np.random.Generator, log: Log
+) -> np.ndarray:
+    log.append(
+        (made.how, " + ".join(f"{path.parent.name}/{path.name}" for path, *_ in made.pieces))
+    )
+    clips = [io.fit(_read(piece, sample_rate_hz), samples) for piece in made.pieces]
+    return make_word(made.how, clips, rng, sample_rate_hz)
 
 
 def noise_times_ns(root: Path, config: AugmentConfig | None = None) -> tuple[int, ...]:

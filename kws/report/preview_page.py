@@ -13,9 +13,10 @@ from kws.audio import io
 from kws.audio.features import extract
 from kws.audio.spec_augment import spec_augment
 from kws.audio.steps import Log
-from kws.data.examples import list_sources
+from kws.data.examples import list_sources, more_unknown
 from kws.data.manifest import TRAINING
-from kws.data.variants import Making, Source, read_clip, training_making, variants
+from kws.data.source import Source
+from kws.data.variants import Making, read_clip, training_making, variants
 from kws.errors import AudioError
 from kws.files import write_text
 from kws.progress import progress
@@ -50,16 +51,17 @@ class Example:
 
 
 def make_preview(recipe: Recipe, root: Path, clips: int) -> tuple[list[Example], list[str]]:
-    """Vary some training clips of each label just as training does.
+    """Vary some training clips of each label, and made words, just as training does.
 
     Parameters
     ----------
     root : data folder or manifest.
-    clips : of each label; drawn by the recipe's seed, fewer where there are not as many.
+    clips : of each; drawn by the recipe's seed, fewer where there are not as many.
 
     Returns
     -------
-    examples in the order of the labels, and a message for each clip that could not be read.
+    examples in the order of the labels, then made words, and a message for each clip that could
+    not be read.
 
     Raises
     ------
@@ -67,15 +69,20 @@ def make_preview(recipe: Recipe, root: Path, clips: int) -> tuple[list[Example],
         As :func:`kws.data.examples.list_sources` and :func:`kws.data.material.gather_material`.
     """
     labels = recipe.data.labels
-    sources = list_sources(root, labels, TRAINING, recipe.data.silence_share)
+    sources = list_sources(root, labels, TRAINING, recipe.data.silence_share, recipe.data.unseen)
     making = training_making(recipe, root, sources)
+    sources += more_unknown(recipe, sources)
     order = np.random.default_rng((recipe.seed, _PICK)).permutation(len(sources))
     examples: list[Example] = []
     bad: list[str] = []
-    with progress("varying clips", len(labels) * clips, "clips") as advance:
-        for label, name in enumerate(labels):
+    groups: dict[str, list[Source]] = {label: [] for label in labels}
+    for source in (sources[index] for index in order):
+        name = f"{labels[source.label]}, made" if source.made else labels[source.label]
+        groups.setdefault(name, []).append(source)
+    with progress("varying clips", len(groups) * clips, "clips") as advance:
+        for name, group in groups.items():
             left = clips
-            for source in (sources[index] for index in order if sources[index].label == label):
+            for source in group:
                 if left == 0:
                     break
                 try:
@@ -117,7 +124,7 @@ def write_preview(path: Path, recipe: Recipe, examples: list[Example]) -> None:
 
 def _sounds(source: Source, recipe: Recipe, making: Making) -> list[Sound]:
     rate, sounds = recipe.features.sample_rate_hz, []
-    if source.path is not None:
+    if source.path is not None and not source.made:
         clean = io.fit(read_clip(source, rate), recipe.clip_samples)
         sounds.append(Sound("clean", clean, extract(clean, recipe.features)))
     logs: list[Log] = []
@@ -141,6 +148,8 @@ def _mask(sounds: list[Sound], recipe: Recipe) -> None:
 def _name(source: Source, root: Path) -> str:
     if source.path is None:
         return f"made silence {source.number}"
+    if source.made:
+        return f"made word {source.number}"
     base = root if root.is_dir() else root.parent
     name = str(source.path.relative_to(base) if source.path.is_relative_to(base) else source.path)
     return f"{name}, from {source.start_s:g} s" if source.start_s else name

@@ -3,6 +3,7 @@
 from rich.console import Console
 from rich.table import Table
 
+from kws.report.open_set_table import open_set_table
 from kws.tflite.metadata import Metadata
 from kws.tflite.verify import Drift, Verification
 
@@ -27,6 +28,8 @@ def print_verification(metadata: Metadata, found: Verification) -> None:
             f"{row.mean_difference_steps:.3f}",
         )
     console.print(table)
+    if found.open_set:
+        console.print(open_set_table(found.open_set))
     types = ", ".join(f"{count} {name}" for name, count in found.tensor_types.items())
     arena = f"{found.arena_bytes:,} bytes in use, {found.arena_smallest_bytes:,} to start"
     facts = {

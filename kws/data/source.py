@@ -1,0 +1,42 @@
+"""Where an example comes from: a recording, parts of recordings, or nothing but noise."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+Piece = tuple[Path, float, float | None]
+"""A sound file, where a clip begins in it, and how long it is (None: to the end); in seconds."""
+How = Literal["joined", "first", "last", "reversed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """How a word that nobody said is made."""
+
+    how: How
+    """Two words' halves joined; the first or the last part of a word; a word played backwards"""
+    pieces: tuple[Piece, ...]
+    """Two to join, else one"""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where examples come from: a clip, or silence to be made where ``path`` is None."""
+
+    path: Path | None
+    label: int
+    number: int
+    """Counted within clips, within made silence, and within made words; decides the random
+    numbers."""
+    start_s: float = 0.0
+    duration_s: float | None = None
+    word: str = ""
+    """What is said, where it is known."""
+    made: tuple[Made, ...] = ()
+    """Of a made word: one for each copy; ``path`` is then that of the first piece."""
+
+    @property
+    def piece(self) -> Piece:
+        """The recording, or what is used of it."""
+        assert self.path is not None, "made silence has no recording"
+        return self.path, self.start_s, self.duration_s
