@@ -42,7 +42,7 @@ class ModelConfig(Section):
     stem: Annotated[tuple[StemBlock, ...], Field(max_length=6)] = ()
     """Convolutions before the recurrent layers, bottom up."""
     cell: Literal["gru", "lstm", "rnn", "mingru"] = "gru"
-    units: Annotated[list[Units], Field(max_length=3)] = []
+    units: Annotated[list[Units], Field(max_length=3, default_factory=list)]
     """Units of each recurrent layer, bottom up; of each direction where bidirectional."""
     bidirectional: bool = False
     pooling: Literal["last", "mean", "max", "attention"] = "last"
@@ -51,11 +51,13 @@ class ModelConfig(Section):
     @model_validator(mode="after")
     def _one_architecture(self) -> "ModelConfig":
         if self.architecture == "recurrent" and not self.units:
-            raise ValueError("units is missing: a recurrent model has 1 to 3 layers, as units: [48]")
+            raise ValueError(
+                "units is missing: a recurrent model has 1 to 3 layers, as units: [48]"
+            )
         for key, field in type(self).model_fields.items():
             if self.architecture == "recurrent" or key == "architecture":
                 continue
-            if getattr(self, key) != field.default:
+            if getattr(self, key) != field.get_default(call_default_factory=True):
                 raise ValueError(
                     f"{key} is for recurrent models; the layers of architecture dscnn are fixed: "
                     f"leave {key} out"

@@ -12,7 +12,8 @@ from kws.nn.cells import CELLS, STATE
 from kws.nn.dropout import Dropout
 from kws.nn.models import build_model, load_model, trainable_weights
 from kws.nn.recurrent import Bidirectional, Recurrent
-from kws.nn.training import predictor, save_model
+from kws.nn.answers import predictor
+from kws.nn.training import save_model
 from kws.recipe_model import ModelConfig
 from kws.tflite.convert import read_weights
 

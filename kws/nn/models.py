@@ -66,6 +66,11 @@ class KeywordModel(keras.Model):
         return self.normalize.mode
 
     @property
+    def compiled(self) -> bool:
+        """Whether XLA makes the model faster; its convolutions of many channels are slow."""
+        return self.config.architecture != "dscnn"
+
+    @property
     def folded(self) -> bool:
         return self.stem is not None and self.stem.convs[0].folded
 

@@ -6,23 +6,24 @@ import tf_keras as keras
 from kws.nn.dropout import Dropout
 from kws.nn.points import Points, WeightPoint
 
-_MOMENTUM, _EPSILON = 0.99, 1e-3
+EPSILON = 1e-3
+_MOMENTUM = 0.99
 
 
 @keras.saving.register_keras_serializable("kws")
 class Conv(keras.layers.Layer):
-    """A convolution, batch normalisation, ReLU and a quantization point.
+    """A convolution without padding, batch normalisation, ReLU and a quantization point.
 
     Written as sums over the kernel's few taps, which XLA compiles far better than convolutions of
-    few channels. :meth:`fold` ends batch normalisation (Ioffe & Szegedy 2015) for good: from then
-    on kernel and bias hold it, as they will on the device.
+    few channels. A depthwise kernel has an int8 scale for each channel: they differ by much, and
+    have but a few taps. :meth:`fold` ends batch normalisation (Ioffe & Szegedy 2015) for good: from
+    then on kernel and bias hold it, as they will on the device.
 
     Parameters
     ----------
     kind : ``full`` (all channels to all), ``depthwise``, or ``pointwise`` (``full``, one tap).
     channels : of the output (``depthwise``: of the input too).
     taps, stride : frames and bands.
-    same : zeros around the input, so that every stride has its output, as Keras's ``same``.
     folded : whether :meth:`fold` was called.
     """
 
@@ -32,12 +33,11 @@ class Conv(keras.layers.Layer):
         channels: int,
         taps: tuple[int, int] = (1, 1),
         stride: tuple[int, int] = (1, 1),
-        same: bool = False,
         folded: bool = False,
         **kwargs,
     ):
         super().__init__(**kwargs)
-        self.kind, self.channels, self.same, self.folded = kind, channels, same, folded
+        self.kind, self.channels, self.folded = kind, channels, folded
         self.taps, self.stride = (taps[0], taps[1]), (stride[0], stride[1])
 
     def build(self, shape) -> None:
@@ -50,8 +50,14 @@ class Conv(keras.layers.Layer):
         self.mean = add("mean", columns, initializer="zeros", trainable=False)
         self.variance = add("variance", columns, initializer="ones", trainable=False)
         self.points = Points(self, ["relu"])
-        self.kernel_point = WeightPoint(self, "kernel_range", (rows, self.channels), True)
+        shape = (rows, self.channels)
+        self.kernel_point = WeightPoint(self, "kernel_range", shape, self.per_channel)
         super().build(shape)
+
+    @property
+    def per_channel(self) -> bool:
+        """Whether each column of the kernel has an int8 scale of its own."""
+        return self.kind == "depthwise"
 
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         """(batch, frames, bands, channels) to fewer frames and bands, as taps and stride have it.
@@ -60,34 +66,29 @@ class Conv(keras.layers.Layer):
         """
         self.points.prepare()
         kernel = self.kernel_point(self.kernel, self.points.mode)
-        apply = self._depthwise if self.kind == "depthwise" else self._full
-        values = apply(self._shifted(self._padded(inputs) if self.same else inputs), kernel)
+        values = self.multiply(inputs, kernel)
         if not self.folded:
-            values = self._normalize(values, training)
+            values = self.normalize(values, training)
         return self.points("relu", tf.nn.relu(values + self.bias))
 
     def fold(self) -> None:
         """Put the batch normalisation into kernel and bias, and end it; again, nothing changes."""
-        scale = self.gamma / tf.sqrt(self.variance + _EPSILON)
+        scale = self.gamma / tf.sqrt(self.variance + EPSILON)
         self.bias.assign(self.bias - self.mean * scale)
         self.kernel.assign(self.kernel * scale)
         self.gamma.assign(tf.ones_like(self.gamma))
         self.mean.assign(tf.zeros_like(self.mean))
-        self.variance.assign(tf.fill(self.variance.shape, 1.0 - _EPSILON))
+        self.variance.assign(tf.fill(self.variance.shape, 1.0 - EPSILON))
         self.folded = True
 
     def out(self, size: int, axis: int) -> int:
-        """Frames (axis 0) or bands (axis 1) that come of ``size``, zeros around it included."""
+        """Frames (axis 0) or bands (axis 1) that come of ``size``."""
         return (size - self.taps[axis]) // self.stride[axis] + 1
 
-    def _padded(self, inputs: tf.Tensor) -> tf.Tensor:
-        """Zeros on either side; where their number is odd, one more behind."""
-        edges = [[0, 0]]
-        for axis, size in enumerate(inputs.shape[1:3]):
-            last = (size - 1) // self.stride[axis] * self.stride[axis]
-            missing = max(0, last + self.taps[axis] - size)
-            edges.append([missing // 2, missing - missing // 2])
-        return tf.pad(inputs, [*edges, [0, 0]])
+    def multiply(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
+        """The convolution alone."""
+        apply = self._depthwise if self.kind == "depthwise" else self._full
+        return apply(self._shifted(inputs), kernel)
 
     def _shifted(self, inputs: tf.Tensor) -> list[tf.Tensor]:
         """The inputs of each tap, by frame and band of the output."""
@@ -111,18 +112,22 @@ class Conv(keras.layers.Layer):
     def _depthwise(self, parts: list[tf.Tensor], kernel: tf.Tensor) -> tf.Tensor:
         return tf.add_n([part * kernel[tap] for tap, part in enumerate(parts)])
 
-    def _normalize(self, values: tf.Tensor, training: bool) -> tf.Tensor:
+    def normalize(self, values: tf.Tensor, training: bool) -> tf.Tensor:
+        """Batch normalisation, without its bias."""
         mean, variance = self.mean, self.variance
         if training:
             mean, variance = tf.nn.moments(values, [0, 1, 2])
-            for kept, new in ((self.mean, mean), (self.variance, variance)):
-                kept.assign_sub((1 - _MOMENTUM) * (kept - new))
-        return (values - mean) * (self.gamma / tf.sqrt(variance + _EPSILON))
+            self.remember(mean, variance)
+        return (values - mean) * (self.gamma / tf.sqrt(variance + EPSILON))
+
+    def remember(self, mean: tf.Tensor, variance: tf.Tensor) -> None:
+        """Move the kept statistics a little towards a batch's."""
+        for kept, new in ((self.mean, mean), (self.variance, variance)):
+            kept.assign_sub((1 - _MOMENTUM) * (kept - new))
 
     def get_config(self) -> dict:
-        own = {"kind": self.kind, "channels": self.channels, "taps": self.taps}
-        own |= {"stride": self.stride, "same": self.same, "folded": self.folded}
-        return {**super().get_config(), **own}
+        own = {"kind": self.kind, "channels": self.channels, "folded": self.folded}
+        return {**super().get_config(), **own, "taps": self.taps, "stride": self.stride}
 
 
 @keras.saving.register_keras_serializable("kws")

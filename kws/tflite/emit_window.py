@@ -1,7 +1,8 @@
-"""A trained model as a rolled loop over a window."""
+"""A trained model over a window: recurrent layers as rolled loops."""
 
 from kws.nn.cells import CELLS
 from kws.tflite.builder import ModelBuilder, Quant
+from kws.tflite.emit_dscnn import dscnn_window
 from kws.tflite.emit_layers import head, layer_states, pool, recurrent_step
 from kws.tflite.emit_stem import normalized, stem_window
 from kws.tflite.loop import Loop
@@ -13,7 +14,8 @@ def build_window(weights: ModelWeights, frames: int, int8: bool, name: str) -> M
     """A whole window: ``frames`` (1, frames, size) in, ``posteriors`` (1, classes) out.
 
     One WHILE for a unidirectional stack; one for each layer where bidirectional, both directions
-    stepping in the same body. All that a loop carries is of the model's own type.
+    stepping in the same body. All that a loop carries is of the model's own type. No loop where the
+    model is convolutional.
     """
     builder = ModelBuilder(name)
     _, graph = builder.subgraph("main")
@@ -22,9 +24,13 @@ def build_window(weights: ModelWeights, frames: int, int8: bool, name: str) -> M
     window = ops.value((1, frames, weights.size), quant, "frames")
     graph.table.inputs = [window]
     if weights.stem:
-        window = stem_window(ops, weights, normalized(ops, weights, window))
+        window = normalized(ops, weights, window)
+    if weights.stem and weights.layers:
+        window = stem_window(ops, weights, window)
     pooled = weights.pooling != "last"
-    if weights.bidirectional:
+    if not weights.layers:
+        value = dscnn_window(ops, weights, window)
+    elif weights.bidirectional:
         states: list[int] = []
         for depth in range(len(weights.layers)):
             stored = pooled or depth < len(weights.layers) - 1

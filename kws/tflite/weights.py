@@ -14,7 +14,7 @@ Ranges = dict[str, tuple[float, float]]
 
 @dataclass(frozen=True)
 class Convolution:
-    """One convolution of a stem, its batch normalisation in it; ReLU follows."""
+    """One convolution, its batch normalisation in it; ReLU follows."""
 
     kind: str
     """``full``, ``depthwise`` or ``pointwise``"""
@@ -25,9 +25,18 @@ class Convolution:
     """Frames and bands"""
     stride: tuple[int, int]
     ranges: Ranges
+    same: bool = False
+    """Zeros around the input, so that each stride has its output: a convolutional model's"""
+
+    @property
+    def per_channel(self) -> bool:
+        """Whether each column of the kernel has an int8 scale, as training saw it."""
+        return self.same or self.kind == "depthwise"
 
     def out(self, size: int, axis: int) -> int:
         """Frames (axis 0) or bands (axis 1) that come of ``size``."""
+        if self.same:
+            return -(-size // self.stride[axis])
         return (size - self.taps[axis]) // self.stride[axis] + 1
 
 
@@ -73,7 +82,10 @@ class ModelWeights:
     stem: tuple[tuple[Convolution, ...], ...]
     """By block, its one or two convolutions"""
     layers: tuple[tuple[Direction, ...], ...]
-    """Bottom up; of each layer the forward direction and, where there is one, the backward."""
+    """Bottom up; of each layer the forward direction and, where there is one, the backward.
+
+    None where the model is convolutional: then the stem is all of it but for the head.
+    """
     pooling: str
     attend: Attend | None
     head_kernel: np.ndarray
@@ -88,7 +100,7 @@ class ModelWeights:
 
     @property
     def bidirectional(self) -> bool:
-        return len(self.layers[0]) == 2
+        return bool(self.layers) and len(self.layers[0]) == 2
 
     @property
     def size(self) -> int:
