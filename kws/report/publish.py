@@ -1,0 +1,149 @@
+"""Pretrained models in the box: a verified file beside its recipe, with its card and its proof."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from kws.data.examples import load_split
+from kws.data.manifest import VALIDATION
+from kws.errors import ModelError, RunError
+from kws.files import write_bytes, write_text
+from kws.recipe import Recipe
+from kws.recipe_io import read_recipe
+from kws.report.model_card import licence_of, model_card
+from kws.report.run_facts import VerifiedFile, read_verified
+from kws.run import first_difference, open_run
+from kws.tflite.golden import check_golden, make_golden, read_golden, write_golden
+from kws.tflite.metadata import Metadata, parse, read_bytes, read_metadata
+
+
+@dataclass(frozen=True)
+class Published:
+    """Names of the files in ``recipes/.../NAME/``."""
+
+    path: Path
+
+    @property
+    def model(self) -> Path:
+        return self.path / "model.tflite"
+
+    @property
+    def card(self) -> Path:
+        return self.path / "README.md"
+
+    @property
+    def golden(self) -> Path:
+        return self.path / "golden.npz"
+
+    @property
+    def recipe(self) -> Path:
+        """Inside, or beside."""
+        name = f"{self.path.name}.yaml"
+        return self.path / name if (self.path / name).is_file() else self.path.parent / name
+
+
+def publish(run_path: Path, folder: Path, data: Path | None = None) -> Published:
+    """Copy a run's verified ``model.tflite`` into its recipe's folder, write card and golden clips.
+
+    Parameters
+    ----------
+    run_path : of tools/train.py and tools/convert.py.
+    folder : ``recipes/.../NAME``; the recipe is ``NAME.yaml`` in it, or beside it.
+    data : the clips, where they have moved since the training.
+
+    Raises
+    ------
+    KwsError
+        When the run is not verified, is another recipe's, or its clips are missing.
+    """
+    run, recipe, notes = open_run(run_path)
+    out = Published(folder)
+    _check_recipe(run_path, recipe, out)
+    data = data or Path(notes["data"])
+    model = read_bytes(run.tflite)
+    metadata = read_metadata(parse(model, str(run.tflite)), str(run.tflite))
+    named = {file.file: file for file in read_verified(run, recipe.data.labels)}
+    if run.tflite.name not in named:
+        raise RunError(f"{run.tflite}: not verified; python tools/convert.py {run_path} does it")
+    facts = named[run.tflite.name]
+    _check_file(model, metadata, facts, str(run.tflite))
+    split = load_split(
+        data,
+        recipe.data.labels,
+        recipe.features,
+        recipe.clip_samples,
+        VALIDATION,
+        recipe.data.silence_share,
+        recipe.data.unseen,
+    )
+    golden = make_golden(model, split.features[:], split.labels)
+    card = model_card(
+        recipe, facts, metadata, model, _named(folder), _named(out.recipe), licence_of(data)
+    )
+    write_bytes(out.model, model)
+    write_golden(golden, out.golden)
+    write_text(out.card, card)
+    check_published(folder)
+    return out
+
+
+def check_published(folder: Path) -> None:
+    """Check that model, card and golden clips of a folder belong together, and that they hold.
+
+    Raises
+    ------
+    ModelError
+        When they do not.
+    """
+    out = Published(folder)
+    data = read_bytes(out.model)
+    metadata = read_metadata(parse(data, str(out.model)), str(out.model))
+    check_golden(data, read_golden(out.golden), str(out.model))
+    try:
+        card = out.card.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ModelError(
+            f"{out.card}: cannot be read ({error.strerror}); tools/publish.py writes it"
+        ) from error
+    accuracy = metadata.figures.get("validation_accuracy")
+    expected = [
+        f"# {metadata.recipe}\n",
+        f"| {len(data):,} bytes, ",
+        f"`{hashlib.sha256(data).hexdigest()}`",
+        *([f"| int8 TFLM | {accuracy:.2%} |"] if accuracy is not None else []),
+    ]
+    for text in expected:
+        if text not in card:
+            raise ModelError(
+                f"{out.card}: does not say {text.strip()!r}: it is the card of another file than "
+                f"{out.model.name}; publish the run again"
+            )
+
+
+def _check_recipe(run_path: Path, recipe: Recipe, out: Published) -> None:
+    """That the run followed the box's recipe; another seed of it will do."""
+    if not out.recipe.is_file():
+        raise RunError(
+            f"{out.path}: no recipe {out.path.name}.yaml in it or beside it; a model is published "
+            "as recipes/.../NAME, beside recipes/.../NAME.yaml"
+        )
+    wanted = read_recipe(out.recipe).model_copy(update={"seed": recipe.seed})
+    if difference := first_difference(wanted, recipe):
+        raise RunError(
+            f"{run_path}: was made by another recipe than {out.recipe} ({difference}); "
+            "train the recipe as it is"
+        )
+
+
+def _check_file(data: bytes, metadata: Metadata, facts: VerifiedFile, where: str) -> None:
+    """That the file is the one that was verified."""
+    accuracy = metadata.figures.get("validation_accuracy", -1.0)
+    if len(data) != facts.file_bytes or abs(accuracy - facts.rows[-1].accuracy) > 1e-5:
+        raise RunError(f"{where}: is not the file that was verified; convert the run again")
+
+
+def _named(path: Path) -> str:
+    """A path as a command names it: from here, where it is below here."""
+    here = Path.cwd()
+    full = path.resolve()
+    return (full.relative_to(here) if full.is_relative_to(here) else path).as_posix()
