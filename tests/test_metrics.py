@@ -6,7 +6,13 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
-from kws.spotting.metrics import confusion_matrix, score, share, wilson_interval
+from kws.spotting.metrics import (
+    confusion_matrix,
+    detection_trade_off,
+    score,
+    share,
+    wilson_interval,
+)
 
 LABELS = ("yes", "no", "unknown")
 
@@ -88,3 +94,42 @@ def test_scores_become_json():
     assert back["confusion"] == [[1, 0], [1, 0]]
     assert back["accuracy"] == asdict(share(1, 2))
     assert back["classes"][1]["precision"]["value"] is None
+
+
+def test_trade_off_worked_by_hand():
+    scores = np.array([0.9, 0.5, 0.1, 0.6, 0.3, 0.2, 0.4])
+    there = np.array([True, False, False, True, False, False, True])
+    det = detection_trade_off(scores, there)
+    assert det.thresholds.tolist() == [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.9, np.inf]
+    assert det.miss_rate == pytest.approx([0, 0, 0, 0, 1 / 3, 1 / 3, 2 / 3, 1])
+    assert det.false_accept_rate == pytest.approx([1, 0.75, 0.5, 0.25, 0.25, 0, 0, 0])
+    # From (1/4 false, 0 missed) to (1/4 false, 1/3 missed): both are the same at 1/4.
+    assert det.equal_error_rate == pytest.approx(0.25)
+
+
+def test_trade_off_of_equal_scores_takes_them_together():
+    det = detection_trade_off(np.array([0.5, 0.5, 0.5, 0.5]), np.array([1, 1, 0, 0], bool))
+    assert det.thresholds.tolist() == [0.5, np.inf]
+    assert (det.miss_rate.tolist(), det.false_accept_rate.tolist()) == ([0, 1], [1, 0])
+    assert det.equal_error_rate == 0.5
+
+
+@pytest.mark.parametrize(("scores", "rate"), [([0.9, 0.8, 0.2, 0.1], 0), ([0.1, 0.2, 0.8, 0.9], 1)])
+def test_trade_off_of_the_perfect_and_of_the_worst(scores, rate):
+    det = detection_trade_off(np.array(scores), np.array([True, True, False, False]))
+    assert det.equal_error_rate == rate
+
+
+@pytest.mark.parametrize(
+    ("scores", "there", "message"),
+    [
+        ([0.5, 0.1], [True, True], "clips of the keyword and other clips are both needed"),
+        ([0.5, 0.1], [False, False], "clips of the keyword and other clips are both needed"),
+        ([], [], "both needed"),
+        ([0.5], [True, False], r"scores \(1,\) and truth \(2,\)"),
+        ([[0.5, 0.1]], [[True, False]], r"scores \(1, 2\)"),
+    ],
+)
+def test_trade_off_refuses_what_gives_no_rates(scores, there, message):
+    with pytest.raises(ValueError, match=message):
+        detection_trade_off(np.array(scores), np.array(there, bool))

@@ -1,5 +1,8 @@
 """The report page, made from run folders written by hand."""
 
+import base64
+import dataclasses
+import io
 import json
 import re
 from html.parser import HTMLParser
@@ -7,12 +10,26 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
-from kws.errors import RunError, StorageError
+from kws.audio.io import read, write
+from kws.errors import DataError, RunError, StorageError
 from kws.recipe_io import parse_recipe, write_recipe
 from kws.report import plots
+from kws.report.answers import (
+    Answers,
+    answers_path,
+    gather_answers,
+    read_answers,
+    worst_mistakes,
+    write_answers,
+)
 from kws.report.html import write_report
+from kws.report.mistakes import show_mistakes
+from kws.report.run_facts import Curves, read_run_recipe, recipe_summary
 from kws.run import RunFolder
+from kws.spotting.metrics import detection_trade_off, share
+from kws.tflite.interpreter import open_model
 
 LABELS = ("<b>&yes", "no", "unknown", "silence")
 CONFUSION = [[8, 1, 1, 0], [0, 10, 0, 0], [0, 2, 18, 0], [0, 0, 0, 10]]
@@ -62,6 +79,36 @@ WINDOW = {
 }
 
 
+CLIP = 16000
+TRUTH = np.repeat([0, 0, 0, 1, 2, 2, 3], [8, 1, 1, 10, 2, 18, 10])
+GIVEN = np.repeat([0, 1, 2, 1, 1, 2, 3], [8, 1, 1, 10, 2, 18, 10])
+"""Clips in an order that counts up to ``CONFUSION``."""
+
+
+def answers_of(steps: int = 49, **changes) -> Answers:
+    """Each clip gets 0.7 for its answer and 0.1 for each other label, but for two mistakes."""
+    posteriors = np.full((50, 4), 0.1, np.float32)
+    posteriors[np.arange(50), GIVEN] = 0.7
+    posteriors[9] = 0.05, 0.0, 0.95, 0.0  # a "<b>&yes" taken for "unknown": the worst
+    posteriors[21] = 0.0, 0.8, 0.2, 0.0  # an "unknown" taken for "no": the next
+    rng = np.random.default_rng(0)
+    values = {
+        "names": np.array([f"word<i>/{number:02d}.wav" for number in range(50)]),
+        "truth": TRUTH.astype(np.int32),
+        "posteriors": posteriors,
+        "worst": np.array([9, 21, 8, 20]),
+        "audio": rng.integers(-3000, 3000, (4, CLIP)).astype(np.int16),
+        "steps": np.linspace(0, 1, 4 * steps * 4, dtype=np.float32).reshape(4, steps, 4),
+        "fingerprint": np.array("0123456789abcdef"),
+    }
+    return Answers(**values | changes)
+
+
+def with_answers(run: RunFolder, file: str = "model.tflite", **changes) -> RunFolder:
+    write_answers(answers_path(run, file), answers_of(**changes))
+    return run
+
+
 @pytest.fixture
 def run(tmp_path: Path) -> RunFolder:
     """A run with two verified files, the window's written down first."""
@@ -98,7 +145,7 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag, attributes):
         self.tags.append(tag)
-        if tag not in ("meta", "br"):
+        if tag not in ("meta", "br", "img"):
             self.open.append(tag)
         for name, value in attributes:
             if name in ("src", "href", "xlink:href", "srcset", "data", "action"):
@@ -131,8 +178,9 @@ def test_it_is_written_into_the_run_folder(run):
 def test_the_sections_come_in_order(run):
     titles = (
         "tiny", "accuracy, int8 TFLM", "From float to the microcontroller", "State drift",
-        "Sizes in bytes", "Learning curves", "Labels", "Operators and tensors",
-        "Decoder settings", "Recipe",
+        "Sizes in bytes", "Learning curves", "Labels", "Misses against false accepts",
+        "Words never heard", "Worst mistakes", "Operators and tensors", "Decoder settings",
+        "Recipe",
     )  # fmt: skip
     text = page(run).text
     places = [text.index(title, 30 if number else 0) for number, title in enumerate(titles)]
@@ -227,23 +275,29 @@ def test_a_float_model_shows_its_own_rows(run):
 
 
 def test_it_needs_nothing_from_outside(run):
-    text = write_report(run).read_text()
+    text = write_report(with_answers(run)).read_text()
     found = Page(text)
-    assert found.references
-    assert all(reference.startswith("#") for reference in found.references)
-    assert not re.search(r"https?:|//[a-z]|url\((?!#)|@import|<script|javascript:|\bon\w+=", text)
-    assert {reference[1:] for reference in found.references} <= set(found.ids)
+    inner = [reference[1:] for reference in found.references if reference.startswith("#")]
+    data = [reference for reference in found.references if not reference.startswith("#")]
+    assert {reference.partition(",")[0] for reference in data} == {
+        "data:audio/wav;base64", "data:image/png;base64",
+    }  # fmt: skip
+    without_data = re.sub(r"data:[a-z/]+;base64,[A-Za-z0-9+/=]+", "", text)
+    outside = r"https?:|//[a-z]|url\((?!#)|@import|<script|javascript:|\bon\w+="
+    assert not re.search(outside, without_data)
+    assert inner
+    assert set(inner) <= set(found.ids)
     assert set(re.findall(r"url\(#([^)]+)\)", text)) <= set(found.ids)
     assert len(found.ids) == len(set(found.ids))
-    assert not {"script", "link", "img", "image", "iframe", "b", "i"} & set(found.tags)
+    assert not {"script", "link", "image", "iframe", "b", "i"} & set(found.tags)
 
 
 def test_plots_take_the_colours_of_the_page(run):
-    text = write_report(run).read_text()
+    text = write_report(with_answers(run)).read_text()
     drawn = "".join(re.findall(r"<svg.*?</svg>", text, re.DOTALL))
     assert not re.search(r"(fill|stroke): (#|rgb|black|white)", drawn)
     assert set(re.findall(r"var\(--(\w+)\)", drawn)) == {
-        "ink", "soft", "line", "curve", "right", "wrong", "shade",
+        "ink", "soft", "line", "curve", "right", "wrong", "shade", "series1", "series2",
     }  # fmt: skip
     for name in set(re.findall(r"var\(--(\w+)\)", text)):
         light, dark = re.findall(rf"--{name}: #", text)
@@ -254,17 +308,21 @@ def test_plots_take_the_colours_of_the_page(run):
 
 def test_html_in_names_is_escaped(run):
     verify_as(run, entry("a<u>&.tflite"))
+    with_answers(run, "a<u>&.tflite")
     text = write_report(run).read_text()
     assert "&lt;script&gt;alert(1)" in text
     assert "&lt;b&gt;&amp;yes" in text
-    for raw in ("<b>", "<u>", "<script", "&yes", "&."):
+    for raw in ("<b>", "<u>", "<i>", "<script", "&yes", "&."):
         assert raw not in text
     assert text.count("&lt;b&gt;&amp;yes</text>") == 2  # both axes of the matrix
+    # From 39/40 false and 1/10 missed to none false and 2/10 missed: 0.1814 of both on the way
+    assert "&lt;b&gt;&amp;yes  18.1%</text>" in text  # the legend of the trade-offs
+    assert "word&lt;i&gt;/09.wav" in text
     assert "a<u>&.tflite" in Page(text).words
 
 
 def test_the_same_run_gives_the_same_bytes(run):
-    first = write_report(run).read_bytes()
+    first = write_report(with_answers(run)).read_bytes()
     run.report.unlink()
     assert write_report(run).read_bytes() == first
     assert not re.search(rb"20\d\d-\d\d-\d\d", first)
@@ -285,7 +343,7 @@ def test_confusion_cells_hold_counts_and_are_stronger_for_larger_shares():
 
 
 def test_one_epoch_is_drawn_as_a_point():
-    drawn = plots.learning_curves(plots.Curves(("float",), (1.0,), (0.5,)))
+    drawn = plots.learning_curves(Curves(("float",), (1.0,), (0.5,)))
     assert len(re.findall(r"<use [^>]*var\(--curve\)", drawn)) == 2
 
 
@@ -376,3 +434,211 @@ def test_a_report_that_cannot_be_written(run):
     run.report.mkdir()
     with pytest.raises(StorageError, match=r"report\.html: cannot be written"):
         write_report(run)
+
+
+def open_set(total: int) -> dict:
+    def share_of(count: int, total: int) -> dict:
+        return dataclasses.asdict(share(count, total))
+
+    points = {}
+    for name, threshold, count in (
+        ("maximum", None, 20),
+        ("decoder", 0.8125, 8),
+        ("chosen", 0.5, 12),
+    ):
+        words = [{"word": "<on>", "taken": share_of(count, total)}] if total else []
+        points[name] = {
+            "name": name, "threshold": threshold, "accuracy": share_of(45, 50),
+            "taken": share_of(min(count, total), total), "words": words,
+        }  # fmt: skip
+    return points
+
+
+def test_words_never_heard(run):
+    verify_as(run, entry("model.tflite", open_set=open_set(40)))
+    text = page(run).text
+    # Wilson by hand: 20 of 40 is 0.3520 to 0.6480, 8 of 40 is 0.1050 to 0.3476
+    assert "maximum 95% interval decoder, 0.81 95% interval chosen, 0.50 95% interval" in text
+    assert "<on> 40 50.00% 35.2–64.8% 20.00% 10.5–34.8% 30.00% " in text
+    assert "all of them 40 50.00%" in text
+    assert "accuracy without them 50 90.00%" in text
+    verify_as(run, entry("model.tflite", open_set=open_set(0)))
+    assert "The data hold no clip of the recipe's unseen words." in page(run).text
+    verify_as(run, entry("model.tflite"))
+    assert "Not measured when this file was verified" in page(run).text
+
+
+def test_worst_mistakes_come_first():
+    posteriors = np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8], [0.7, 0.3], [0.6, 0.4]])
+    assert worst_mistakes(posteriors, np.array([1, 1, 1, 1, 1])).tolist() == [0, 3, 1, 4]
+    assert worst_mistakes(posteriors, np.array([0, 0, 1, 0, 0])).tolist() == []
+
+
+def test_mistakes_can_be_heard_and_seen(run):
+    with_answers(run)
+    verify_as(run, entry("model.tflite"))
+    found = page(run)
+    assert found.tags.count("audio") == found.tags.count("article") == 4
+    pattern = r"<b>&yes taken for unknown word<i>/09\.wav unknown 0\.95 <b>&yes 0\.05 no 0\.00"
+    first, second = re.search(pattern, found.text), re.search("unknown taken for no", found.text)
+    assert first.start() < second.start()
+    assert "all 4 mistakes by name" in found.text
+    assert "word<i>/21.wav unknown 0.20 no 0.80" in found.text
+    sound = next(one for one in found.references if one.startswith("data:audio"))
+    audio, rate = soundfile.read(
+        io.BytesIO(base64.b64decode(sound.partition(",")[2])), dtype="int16"
+    )
+    assert rate == 16000
+    assert audio.tolist() == answers_of().audio[0].tolist()
+    assert run.report.stat().st_size < 1_000_000
+
+
+def test_curves_stand_where_their_last_sample_is(run):
+    recipe = read_run_recipe(run)
+    steps = np.zeros((4, 49, 4), np.float32)
+    steps[0, :, 0], steps[0, 10:, 2] = 0.5, 1.0
+    steps[0, :, 1] = 0.01  # too small to be seen
+    shown, _ = show_mistakes(with_steps(steps), recipe, 1)
+    lines = re.findall(r'<polyline class="(\w+)" points="([^"]+)"', shown[0].curves)
+    assert [kind for kind, _ in lines] == ["right", "wrong"]
+    points = [point.split(",") for point in lines[1][1].split()]
+    assert len(points) == 49
+    # Frame 0 ends with sample 512, frame 48 with 48 * 320 + 512, of 16000
+    assert (points[0][0], points[-1][0]) == ("32", "992")
+    assert [y for _, y in points[9:11]] == ["100.0", "0.0"]
+    assert {point.split(",")[1] for point in lines[0][1].split()} == {"50.0"}
+
+
+def with_steps(steps: np.ndarray) -> Answers:
+    return dataclasses.replace(answers_of(), steps=steps)
+
+
+def test_a_window_model_has_bars_alone(run):
+    recipe = read_run_recipe(run)
+    shown, named = show_mistakes(with_steps(np.full((4, 1, 4), 0.25, np.float32)), recipe, 2)
+    assert [one.curves for one in shown] == ["", ""]
+    assert shown[0].bars == (
+        ("unknown", pytest.approx(0.95), "wrong"), ("<b>&yes", pytest.approx(0.05), "right"),
+        ("no", 0.0, "other"),
+    )  # fmt: skip
+    assert [one.name for one in named] == [f"word<i>/{i:02d}.wav" for i in (9, 21, 8, 20)]
+
+
+def test_pages_of_two_files_share_the_room(run):
+    with_answers(run)
+    with_answers(run, "model_window.tflite", steps=1)
+    found = page(run)
+    assert found.tags.count("article") == 8
+    assert found.text.count("all 4 mistakes by name") == 2
+    assert found.tags.count("polyline") > 0
+
+
+def test_without_the_answers_the_page_says_so(run):
+    with_answers(run, "model_window.tflite", truth=np.full(50, 3, np.int32))  # of other clips
+    text = page(run).text
+    assert text.count("the answers to each clip were not kept when") == 4
+    assert "taken for" in text
+
+
+def test_a_model_without_mistakes(run):
+    counts = [[10, 0, 0, 0], [0, 10, 0, 0], [0, 0, 20, 0], [0, 0, 0, 10]]
+    verify_as(run, entry("model.tflite", confusion=counts))
+    truth = np.repeat([0, 1, 2, 3], [10, 10, 20, 10])
+    with_answers(
+        run,
+        truth=truth.astype(np.int32),
+        posteriors=np.eye(4, dtype=np.float32)[truth],
+        worst=np.zeros(0, np.int64),
+        audio=np.zeros((0, CLIP), np.int16),
+    )
+    found = page(run)
+    assert "model.tflite stream, state explicit, int8 None." in found.text
+    assert "audio" not in found.tags
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda path: path.write_bytes(path.read_bytes()[:-300]), "BadZipFile"),
+        (lambda path: path.write_bytes(b""), "EOFError"),
+        (lambda path: np.savez(path, truth=np.zeros(50, np.int32)), "KeyError"),
+        (lambda path: write_answers(path, answers_of(truth=TRUTH + 9)), "IndexError"),
+        (lambda path: write_answers(path, answers_of(posteriors=np.eye(50))), "ValueError"),
+    ],
+)
+def test_damaged_answers_are_refused(run, damage, message):
+    path = answers_path(with_answers(run), "model.tflite")
+    damage(path)
+    with pytest.raises(RunError, match=rf"model_answers.npz: damaged \({message}.*convert.py"):
+        write_report(run)
+
+
+def test_answers_are_those_of_the_verification(tone_run, tone_data):
+    run = RunFolder(tone_run)
+    recipe = read_run_recipe(run)
+    (facts,) = json.loads(run.metrics.read_text())["verification"].values()
+    kept = read_answers(answers_path(run, "model.tflite"), facts["confusion"])
+    assert kept is not None, "counted as the verification has counted"
+    assert len(kept.names) == facts["clips"]
+    assert str(kept.names[0]).startswith("high/high")
+    again = gather_answers(open_model(run.tflite, "litert"), tone_data, recipe)
+    assert again.fingerprint == kept.fingerprint
+    assert np.abs(again.posteriors - kept.posteriors).max() < 0.05
+    fewer = recipe.model_copy(
+        update={"data": recipe.data.model_copy(update={"silence_share": 0.1})}
+    )
+    other = gather_answers(open_model(run.tflite, "litert"), tone_data, fewer)
+    assert other.fingerprint != kept.fingerprint
+    assert "Misses against false accepts" in Page(run.report.read_text()).text
+
+
+def test_a_clip_that_cannot_be_read_is_in_no_answer(tiny_model, tmp_path):
+    rng = np.random.default_rng(0)
+    for word in ("yes", "no", "tree"):
+        for take in range(2):
+            path = tmp_path / word / f"026290a7_nohash_{take}.wav"  # a validation speaker
+            write(path, rng.normal(0, 0.1, CLIP), CLIP)
+    (tmp_path / "yes" / "026290a7_nohash_0.wav").write_bytes(b"")
+    runner = open_model(tiny_model)
+    values = {"name": "tiny", "data": {"keywords": ["yes", "no"]}, "model": {"units": [16]}}
+    recipe = parse_recipe(values, "test")
+    answers = gather_answers(runner, tmp_path, recipe)
+    names = [str(name) for name in answers.names]
+    assert "yes/026290a7_nohash_0.wav" not in names
+    assert "yes/026290a7_nohash_1.wav" in names
+    assert names[-1] == "silence 1, made from noise"
+    mistakes = answers.truth != answers.given
+    assert len(answers.worst) == mistakes.sum() > 0
+    last = answers.steps[:, -1]
+    assert last.tolist() == answers.posteriors[answers.worst].tolist()
+    first = answers.worst[0]
+    if answers.truth[first] != 3:
+        heard = read(tmp_path / names[first], CLIP)
+        assert np.abs(answers.audio[0] / 32768 - heard).max() < 1e-4
+    for path in tmp_path.rglob("*.wav"):
+        path.write_bytes(b"")
+    silent = parse_recipe(values | {"data": {"keywords": ["yes", "no"], "silence_share": 0}}, "t")
+    with pytest.raises(DataError, match="not one of 6 validation clips could be read"):
+        gather_answers(runner, tmp_path, silent)
+
+
+def test_the_trade_offs_name_the_worst_keywords_and_grey_the_rest():
+    rng = np.random.default_rng(0)
+    truth = np.arange(200) % 10
+    curves = {
+        f"word{index}": detection_trade_off(rng.normal(truth == index, 0.3), truth == index)
+        for index in range(10)
+    }
+    drawn = plots.trade_offs("model", curves, 0.5)
+    worst = sorted(curves, key=lambda word: -curves[word].equal_error_rate)
+    named = re.findall(r">(word\d)  [\d.]+%</text>", drawn)
+    assert named == worst[:8]
+    assert "var(--series8)" in drawn
+
+
+def test_the_summary_says_what_the_model_is(run):
+    recipe = read_run_recipe(run)
+    assert recipe_summary(recipe) == (
+        "40 log-mel bands every 20 ms; GRU of 8 units; 30 + 6 epochs at batches of 128; "
+        "4 augmented copies of each clip, seed 1"
+    )

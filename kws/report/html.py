@@ -1,26 +1,36 @@
 """The report of a run: one HTML file with its figures, plots and recipe."""
 
-import csv
-import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from jinja2 import Environment
 from markupsafe import Markup
-from pydantic import TypeAdapter, ValidationError
 
-from kws.errors import RunError
 from kws.files import write_text
 from kws.recipe import DecoderConfig, Recipe
-from kws.recipe_io import read_recipe, recipe_text
+from kws.recipe_data import SILENCE, UNKNOWN
+from kws.recipe_io import recipe_text
 from kws.report import plots
+from kws.report.answers import Answers, answers_path, gather_answers, read_answers, write_answers
+from kws.report.mistakes import Named, Shown, show_mistakes
 from kws.report.page import page_environment
+from kws.report.run_facts import (
+    VerifiedFile,
+    read_history,
+    read_run_recipe,
+    read_verified,
+    recipe_summary,
+)
 from kws.report.tables import drift_text
-from kws.run import RunFolder, read_json
-from kws.spotting.metrics import Scores, Share, score
-from kws.tflite.verify import Row, Verification
+from kws.run import RunFolder
+from kws.spotting.metrics import Scores, Share, detection_trade_off, score
+from kws.tflite.interpreter import open_model
+from kws.tflite.verify import Row
 
+SHOWN = 12
+"""Mistakes that can be heard on a page, shared among its files."""
 _ROW_MEANINGS = {
     "Keras": "The model as trained, in floating point: the others are compared with it.",
     "TFLite": "The same weights as a float .tflite, run by LiteRT: what conversion alone changes.",
@@ -28,21 +38,6 @@ _ROW_MEANINGS = {
     "TFLM": "The deployed file, run by the microcontrollers' interpreter: what a device computes.",
 }
 """By the last word of a row's name."""
-
-
-@dataclass(frozen=True)
-class VerifiedFile(Verification):
-    """An entry of ``metrics.json``: what was measured, and of which file."""
-
-    file: str
-    form: str
-    state: str
-    precision: str
-    weights: int
-    stored_bytes: int
-
-
-_FILES = TypeAdapter(dict[str, VerifiedFile])
 
 
 @dataclass(frozen=True)
@@ -54,32 +49,59 @@ class Chapter:
     scores: Scores
     drift: str
     matrix: Markup
+    trade_offs: Markup
+    """Empty where the answers to each clip are not known, as the next two"""
+    shown: Sequence[Shown]
+    named: Sequence[Named]
+    wrong: int
+    """Of all clips"""
+
+
+def report_run(run: RunFolder, model: Path, data: Path) -> Path:
+    """Note what a model file that was just verified answers to each clip; write the report.
+
+    Parameters
+    ----------
+    model : the file, as :func:`kws.tflite.convert_run.convert_run` wrote it.
+    data : data folder or manifest, with the same clips still.
+
+    Raises
+    ------
+    KwsError
+        As :func:`write_report`; or when the model or the clips cannot be used.
+    """
+    recipe = read_run_recipe(run)
+    answers = gather_answers(open_model(model, "tflm"), data, recipe)
+    write_answers(answers_path(run, model.name), answers)
+    return write_report(run)
 
 
 def write_report(run: RunFolder) -> Path:
     """Write ``report.html``, which needs no other file, and give its path.
 
-    It is made from ``recipe.yaml``, ``history.csv`` and ``metrics.json`` alone; the same three
-    files give the same bytes.
+    It is made from ``recipe.yaml``, ``history.csv``, ``metrics.json`` and the answers to each clip
+    alone; the same files give the same bytes. Without answers, or with those of another
+    verification, the page lacks what needs them, and says so.
 
     Raises
     ------
     RunError
-        When one of the three is missing or damaged.
+        When one of the first three is missing, or one is damaged.
     RecipeError
         When the run's recipe cannot be read.
     StorageError
         When the page cannot be written.
     """
-    recipe, curves = _read_recipe(run), _read_history(run)
+    recipe, curves = read_run_recipe(run), read_history(run)
     labels = recipe.data.labels
-    files = _read_verified(run, labels)
+    files = read_verified(run, labels)
     sizes = {file.file: _sizes(file) for file in files}
     page = _environment().get_template("report.html.j2")
     text = page.render(
         recipe=recipe,
+        summary=recipe_summary(recipe),
         recipe_text=recipe_text(recipe),
-        chapters=[_chapter(file, labels) for file in files],
+        chapters=[_chapter(run, file, recipe, SHOWN // len(files)) for file in files],
         row_meanings=_ROW_MEANINGS,
         curves=curves,
         curves_plot=Markup(plots.learning_curves(curves)),
@@ -106,17 +128,35 @@ def _interval_text(share: Share) -> str:
     return "–" if share.value is None else f"{100 * share.low:.1f}–{share.high:.1%}"
 
 
-def _chapter(file: VerifiedFile, labels: tuple[str, ...]) -> Chapter:
+def _chapter(run: RunFolder, file: VerifiedFile, recipe: Recipe, most: int) -> Chapter:
+    labels = recipe.data.labels
     counts = np.array(file.confusion, np.int64)
     indices = np.indices(counts.shape).reshape(2, -1)
-    truth, answers = np.repeat(indices, counts.ravel(), axis=1)
+    truth, given = np.repeat(indices, counts.ravel(), axis=1)
+    answers = read_answers(answers_path(run, file.file), file.confusion)
+    shown, named = show_mistakes(answers, recipe, max(most, 1)) if answers else ([], [])
     return Chapter(
         facts=file,
         deployed=file.rows[-1],
-        scores=score(truth, answers, labels),
+        scores=score(truth, given, labels),
         drift=drift_text(file.drift) if file.drift else "",
         matrix=Markup(plots.confusion(file.file, counts, labels)),
+        trade_offs=_trade_offs(file.file, answers, recipe) if answers else Markup(),
+        shown=shown,
+        named=named,
+        wrong=int((truth != given).sum()),
     )
+
+
+def _trade_offs(name: str, answers: Answers, recipe: Recipe) -> Markup:
+    curves = {}
+    for index, label in enumerate(recipe.data.labels):
+        there = answers.truth == index
+        if label not in (UNKNOWN, SILENCE) and there.any() and not there.all():
+            curves[label] = detection_trade_off(answers.posteriors[:, index], there)
+    if not curves:
+        return Markup()
+    return Markup(plots.trade_offs(name, curves, recipe.decoder.threshold))
 
 
 def _sizes(file: VerifiedFile) -> dict[str, int]:
@@ -137,64 +177,3 @@ def _decoder_settings(decoder: DecoderConfig) -> list[tuple[str, object, str]]:
         (name, getattr(decoder, name), (field.description or "").replace("``", ""))
         for name, field in DecoderConfig.model_fields.items()
     ]
-
-
-def _read_recipe(run: RunFolder) -> Recipe:
-    if not run.recipe.is_file():
-        raise RunError(
-            f"{run.path}: not a run folder (no {run.recipe.name}); "
-            f"python tools/train.py RECIPE --out {run.path} makes one"
-        )
-    return read_recipe(run.recipe)
-
-
-def _read_history(run: RunFolder) -> plots.Curves:
-    train = f"python tools/train.py RECIPE --out {run.path} --resume trains it"
-    if not run.history.is_file():
-        raise RunError(f"{run.path}: no {run.history.name}, no epoch was trained yet; {train}")
-    try:
-        lines = list(csv.DictReader(io.StringIO(run.history.read_text(encoding="utf-8"))))
-        curves = plots.Curves(
-            tuple(line["phase"] for line in lines),
-            tuple(float(line["loss"]) for line in lines),
-            tuple(float(line["validation_accuracy"]) for line in lines),
-        )
-    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
-        raise RunError(
-            f"{run.history}: damaged ({type(error).__name__}: {error}); expected a phase, an "
-            "epoch, a loss and a validation_accuracy in each line; train again into a new folder"
-        ) from error
-    if not lines:
-        raise RunError(f"{run.history}: holds no epoch yet; {train}")
-    return curves
-
-
-def _read_verified(run: RunFolder, labels: tuple[str, ...]) -> list[VerifiedFile]:
-    """The verified files, ``model.tflite`` first."""
-    convert = f"python tools/convert.py {run.path}"
-    entries = read_json(run.metrics).get("verification") if run.metrics.is_file() else None
-    if not entries:
-        raise RunError(f"{run.path}: no verified model file yet; {convert} makes one")
-    try:
-        files = _FILES.validate_python(entries)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in ("verification", *first["loc"]))
-        problem = f"{place}: {first['msg']}"
-    else:
-        problem = next(filter(None, (_problem(file, labels) for file in files.values())), "")
-    if problem:
-        raise RunError(f"{run.metrics}: {problem}; remove the file and run {convert} again")
-    return sorted(files.values(), key=lambda file: file.file != run.tflite.name)
-
-
-def _problem(file: VerifiedFile, labels: tuple[str, ...]) -> str:
-    """What cannot be right about an entry, or nothing."""
-    counts = file.confusion
-    if not file.rows:
-        return f"{file.file} has no rows of figures"
-    if {len(counts), *map(len, counts)} != {len(labels)}:
-        return f"the confusion matrix of {file.file} is not of the recipe's {len(labels)} labels"
-    if min(map(min, counts)) < 0 or sum(map(sum, counts)) != file.clips:
-        return f"the confusion matrix of {file.file} does not add up to its {file.clips} clips"
-    return ""

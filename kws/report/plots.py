@@ -1,7 +1,6 @@
 """Pictures for the report of a run, each an SVG element; see :mod:`kws.report.svg`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import groupby
 
 import numpy as np
@@ -9,17 +8,30 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator, PercentFormatter
+from scipy.stats import norm
 
-from kws.report.svg import CURVE, INK, LINE, RIGHT, SHADE, WRONG, bare, draw_svg
+from kws.report.run_facts import Curves
+from kws.report.svg import CURVE, INK, LINE, RIGHT, SERIES, SHADE, SOFT, WRONG, bare, draw_svg
+from kws.spotting.metrics import Det
 
-
-@dataclass(frozen=True)
-class Curves:
-    """The columns of ``history.csv``, one value an epoch; accuracies are 0..1."""
-
-    phases: tuple[str, ...]
-    loss: tuple[float, ...]
-    validation_accuracy: tuple[float, ...]
+_RATES = (
+    0.0001,
+    0.0002,
+    0.0005,
+    0.001,
+    0.002,
+    0.005,
+    0.01,
+    0.02,
+    0.05,
+    0.1,
+    0.2,
+    0.4,
+    0.6,
+    0.8,
+    0.9,
+)
+"""Marked on axes of error rates."""
 
 
 def learning_curves(curves: Curves) -> str:
@@ -111,3 +123,51 @@ def _shade_qat(phases: tuple[str, ...], *all_axes: Axes) -> None:
             transform = all_axes[0].get_xaxis_transform()
             all_axes[0].text(middle, 0.97, "qat", transform=transform, ha="center", va="top")
         start = end
+
+
+def trade_offs(name: str, curves: Mapping[str, Det], threshold: float) -> str:
+    """DET curves, one a keyword, on normal-deviate axes; a dot is at the ``threshold``.
+
+    The keywords that fare worst, by equal error rate, have a colour each; others are grey. A rate
+    of 0, which is nowhere on these axes, is drawn at their edge: half a clip.
+    """
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        worst = sorted(curves, key=lambda keyword: -curves[keyword].equal_error_rate)
+        lowest_x = min(_lowest(det.false_accept_rate) for det in curves.values())
+        lowest_y = min(_lowest(det.miss_rate) for det in curves.values())
+        highest = 0.4 if curves[worst[0]].equal_error_rate < 0.3 else 0.95
+        for number, keyword in reversed(list(enumerate(worst))):
+            det, own = curves[keyword], number < len(SERIES)
+            x, y = _deviates(det.false_accept_rate, lowest_x), _deviates(det.miss_rate, lowest_y)
+            label = f"{keyword}  {det.equal_error_rate:.1%}"
+            colour = SERIES[number] if own else LINE
+            axes.plot(x, y, color=colour, lw=1.4 if own else 1, label=label if own else None)
+            at = int(np.searchsorted(det.thresholds, threshold))
+            axes.plot(x[at], y[at], "o", color=colour, ms=4)
+        for axis, lowest in ((axes.xaxis, lowest_x), (axes.yaxis, lowest_y)):
+            ticks = [rate for rate in _RATES if lowest <= rate <= highest]
+            axis.set_ticks(norm.ppf(ticks), [f"{100 * rate:g}" for rate in ticks])
+        axes.set_xlim(norm.ppf(lowest_x) - 0.05, norm.ppf(highest) + 0.05)
+        axes.set_ylim(norm.ppf(lowest_y) - 0.05, norm.ppf(highest) + 0.05)
+        axes.plot([-4, 4], [-4, 4], color=SOFT, lw=0.8, ls=":")
+        axes.set_xlabel("other clips taken for the keyword, %")
+        axes.set_ylabel("clips of the keyword missed, %")
+        handles, labels = axes.get_legend_handles_labels()
+        axes.legend(
+            handles[::-1], labels[::-1], title="equal error rate", loc="upper left",
+            bbox_to_anchor=(1.02, 1), alignment="left",
+        )  # fmt: skip
+
+    return draw_svg(f"trade-off of {name}", (7.2, 4.8), draw)
+
+
+def _lowest(rates: np.ndarray) -> float:
+    """What a rate of 0 is drawn at."""
+    return float(rates[rates > 0].min()) / 2
+
+
+def _deviates(rates: np.ndarray, lowest: float) -> np.ndarray:
+    """Rates on a normal-deviate axis: what a normal distribution has below is the rate."""
+    return norm.ppf(np.clip(rates, lowest, 1 - lowest))

@@ -116,3 +116,52 @@ def wilson_interval(count: int, total: int, z: float = Z_95) -> tuple[float, flo
     half = z / (1 + spread) * sqrt(observed * (1 - observed) / total + spread / (4 * total))
     low = 0.0 if count == 0 else max(0.0, middle - half)
     return low, 1.0 if count == total else min(1.0, middle + half)
+
+
+@dataclass(frozen=True)
+class Det:
+    """Detection error trade-off of one keyword on clips, a point a threshold, from the lowest."""
+
+    thresholds: np.ndarray
+    """(points,): every score that was seen, then infinity; a score that reaches it accepts"""
+    miss_rate: np.ndarray
+    """(points,), 0 to 1: of the keyword's clips, those that are not accepted"""
+    false_accept_rate: np.ndarray
+    """(points,), 1 to 0: of the other clips, those that are accepted"""
+
+    @property
+    def equal_error_rate(self) -> float:
+        """Where both rates are the same, between two points on the line that joins them."""
+        distance = self.miss_rate - self.false_accept_rate
+        after = int(np.argmax(distance >= 0))
+        before = after - 1
+        way = -distance[before] / (distance[after] - distance[before])
+        return float((1 - way) * self.miss_rate[before] + way * self.miss_rate[after])
+
+
+def detection_trade_off(scores: np.ndarray, is_keyword: np.ndarray) -> Det:
+    """Miss rate against false-accept rate as the threshold on a score varies.
+
+    Martin et al., "The DET curve in assessment of detection task performance", Eurospeech (1997).
+
+    Parameters
+    ----------
+    scores : float (clips,), a keyword's posteriors. is_keyword : bool (clips,).
+
+    Raises
+    ------
+    ValueError
+        When the two differ in shape, or there is no clip of the keyword, or no other.
+    """
+    scores, is_keyword = np.asarray(scores), np.asarray(is_keyword, bool)
+    if scores.ndim != 1 or scores.shape != is_keyword.shape:
+        raise ValueError(f"scores {scores.shape} and truth {is_keyword.shape}: not two equal lists")
+    there, others = np.sort(scores[is_keyword]), np.sort(scores[~is_keyword])
+    if not len(there) or not len(others):
+        raise ValueError("clips of the keyword and other clips are both needed")
+    thresholds = np.append(np.unique(scores), np.inf)
+    return Det(
+        thresholds,
+        miss_rate=np.searchsorted(there, thresholds) / len(there),
+        false_accept_rate=1 - np.searchsorted(others, thresholds) / len(others),
+    )

@@ -1,0 +1,119 @@
+"""What a run folder says of itself, read and checked: recipe, epochs, verified files."""
+
+import csv
+import io
+from dataclasses import dataclass
+
+from pydantic import TypeAdapter, ValidationError
+
+from kws.errors import RunError
+from kws.recipe import Recipe
+from kws.recipe_io import read_recipe
+from kws.run import RunFolder, read_json
+from kws.tflite.verify import Verification
+
+
+@dataclass(frozen=True)
+class Curves:
+    """The columns of ``history.csv``, one value an epoch; accuracies are 0..1."""
+
+    phases: tuple[str, ...]
+    loss: tuple[float, ...]
+    validation_accuracy: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class VerifiedFile(Verification):
+    """An entry of ``metrics.json``: what was measured, and of which file."""
+
+    file: str
+    form: str
+    state: str
+    precision: str
+    weights: int
+    stored_bytes: int
+
+
+_FILES = TypeAdapter(dict[str, VerifiedFile])
+
+
+def recipe_summary(recipe: Recipe) -> str:
+    """What a recipe is, in a line."""
+    model, train, quantize = recipe.model, recipe.train, recipe.quantize
+    features = "MFCC" if recipe.features.kind == "mfcc" else "log-mel bands"
+    parts = [f"{recipe.features.size} {features} every {recipe.features.hop_ms:g} ms"]
+    if model.architecture == "recurrent":
+        parts += [f"{len(model.stem)} convolutions"] if model.stem else []
+        sizes = " + ".join(map(str, model.units))
+        way = "bidirectional " if model.bidirectional else ""
+        parts.append(f"{way}{model.cell.upper()} of {sizes} units")
+        parts += [f"{model.pooling} pooling"] if model.pooling != "last" else []
+    else:
+        parts.append("DS-CNN")
+    tuned = f" + {quantize.epochs}" if quantize.mode == "qat" else ""
+    parts.append(f"{train.epochs}{tuned} epochs at batches of {train.batch_size}")
+    parts.append(f"{recipe.augment.copies} augmented copies of each clip, seed {recipe.seed}")
+    return "; ".join(parts)
+
+
+def read_run_recipe(run: RunFolder) -> Recipe:
+    """The recipe of a run; RunError where the folder has none."""
+    if not run.recipe.is_file():
+        raise RunError(
+            f"{run.path}: not a run folder (no {run.recipe.name}); "
+            f"python tools/train.py RECIPE --out {run.path} makes one"
+        )
+    return read_recipe(run.recipe)
+
+
+def read_history(run: RunFolder) -> Curves:
+    """The epochs of a run; RunError where there is none yet, or the file is damaged."""
+    train = f"python tools/train.py RECIPE --out {run.path} --resume trains it"
+    if not run.history.is_file():
+        raise RunError(f"{run.path}: no {run.history.name}, no epoch was trained yet; {train}")
+    try:
+        lines = list(csv.DictReader(io.StringIO(run.history.read_text(encoding="utf-8"))))
+        curves = Curves(
+            tuple(line["phase"] for line in lines),
+            tuple(float(line["loss"]) for line in lines),
+            tuple(float(line["validation_accuracy"]) for line in lines),
+        )
+    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+        raise RunError(
+            f"{run.history}: damaged ({type(error).__name__}: {error}); expected a phase, an "
+            "epoch, a loss and a validation_accuracy in each line; train again into a new folder"
+        ) from error
+    if not lines:
+        raise RunError(f"{run.history}: holds no epoch yet; {train}")
+    return curves
+
+
+def read_verified(run: RunFolder, labels: tuple[str, ...]) -> list[VerifiedFile]:
+    """The verified files, ``model.tflite`` first."""
+    convert = f"python tools/convert.py {run.path}"
+    entries = read_json(run.metrics).get("verification") if run.metrics.is_file() else None
+    if not entries:
+        raise RunError(f"{run.path}: no verified model file yet; {convert} makes one")
+    try:
+        files = _FILES.validate_python(entries)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in ("verification", *first["loc"]))
+        problem = f"{place}: {first['msg']}"
+    else:
+        problem = next(filter(None, (_problem(file, labels) for file in files.values())), "")
+    if problem:
+        raise RunError(f"{run.metrics}: {problem}; remove the file and run {convert} again")
+    return sorted(files.values(), key=lambda file: file.file != run.tflite.name)
+
+
+def _problem(file: VerifiedFile, labels: tuple[str, ...]) -> str:
+    """What cannot be right about an entry, or nothing."""
+    counts = file.confusion
+    if not file.rows:
+        return f"{file.file} has no rows of figures"
+    if {len(counts), *map(len, counts)} != {len(labels)}:
+        return f"the confusion matrix of {file.file} is not of the recipe's {len(labels)} labels"
+    if min(map(min, counts)) < 0 or sum(map(sum, counts)) != file.clips:
+        return f"the confusion matrix of {file.file} does not add up to its {file.clips} clips"
+    return ""
