@@ -72,7 +72,7 @@ def export(model_path: Path, out_dir: Path) -> list[Path]:
 
 def package_facts(model_path: Path) -> dict[str, Any]:
     """What the templates are filled with, as C source text where it is not a whole number."""
-    runner = open_model(model_path)
+    runner = open_model(model_path, "tflm")
     facts, where = runner.metadata, str(model_path)
     if facts.precision != "int8":
         raise ModelError(

@@ -5,6 +5,7 @@ the ranges of what passes), ``int8`` (points round as int8 does, with straight-t
 Ranges and rounding are those of tensorflow-model-optimization's quantizers.
 """
 
+from collections.abc import Callable
 from typing import Literal
 
 import tensorflow as tf
@@ -105,8 +106,12 @@ class WeightPoint:
             num_bits=8, per_axis=per_channel, symmetric=True, narrow_range=True
         )
         self._range = self._quantizer.build(shape, name, layer)
+        self.clusters: Callable[[tf.Tensor], tf.Tensor] | None = None
+        """In training with few values, what gives each weight its one; see kws.nn.compress."""
 
     def __call__(self, kernel: tf.Tensor, mode: Mode) -> tf.Tensor:
+        if self.clusters is not None:
+            kernel = self.clusters(kernel)
         if mode != "int8":
             return kernel
         return self._quantizer(kernel, training=True, weights=self._range)

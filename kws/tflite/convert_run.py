@@ -3,12 +3,14 @@
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from kws.data.examples import load_split
+from kws.data.examples import Examples, load_split, load_unseen
 from kws.data.manifest import VALIDATION
 from kws.files import write_bytes, write_json
 from kws.nn.models import load_model
 from kws.recipe import Recipe
 from kws.run import RunFolder, read_json
+from kws.tflite.compress_run import Compressed, write_compressed
+from kws.tflite.compressed import deflated_bytes
 from kws.tflite.convert import Form, convert, keras_posteriors, read_weights
 from kws.tflite.emit_stream import State
 from kws.tflite.metadata import Metadata
@@ -16,11 +18,18 @@ from kws.tflite.verify import Verification, verify
 
 
 def convert_run(
-    run: RunFolder, recipe: Recipe, data: Path, form: Form, state: State, out: Path
-) -> tuple[Metadata, Verification]:
+    run: RunFolder,
+    recipe: Recipe,
+    data: Path,
+    form: Form,
+    state: State,
+    out: Path,
+    compressed: bool = False,
+) -> tuple[Metadata, Verification, Compressed | None]:
     """Convert a trained run, verify the file on validation clips, write files and figures.
 
-    The float file is written beside the deployed one, with ``_float`` in its name.
+    The float file is written beside the deployed one, with ``_float`` in its name, and, where it
+    is asked for, the ``compressed`` one for TFLM.
 
     Raises
     ------
@@ -30,16 +39,9 @@ def convert_run(
     model = load_model(run.keras_model)
     weights = read_weights(model)
     converted = convert(weights, recipe, form, state)
-    validation = load_split(  # in full precision, as evaluation reads it; the cache is float16
-        data,
-        recipe.data.labels,
-        recipe.features,
-        recipe.clip_samples,
-        VALIDATION,
-        recipe.data.silence_share,
-    )
+    validation, unseen = _load(recipe, data)
     features = validation.features[:]
-    reference = keras_posteriors(model, features)
+    reference = keras_posteriors(model, recipe, features)
     verification = verify(
         converted.float_data,
         converted.data,
@@ -47,9 +49,11 @@ def convert_run(
         reference,
         features,
         validation.labels,
+        (unseen.features[:], unseen.labels),
     )
     final = convert(weights, recipe, form, state, verification.figures())
     verification = replace(verification, file_bytes=len(final.data))
+    packed = write_compressed(final.data, out, features) if compressed else None
     write_bytes(out, final.data)
     write_bytes(out.with_name(f"{out.stem}_float{out.suffix}"), final.float_data)
     metrics = read_json(run.metrics) if run.metrics.is_file() else {}
@@ -60,10 +64,20 @@ def convert_run(
         "precision": final.metadata.precision,
         "weights": weights.count(),
         "stored_bytes": weights.stored_bytes(),
+        "deflated_bytes": deflated_bytes(final.data),
         **asdict(verification),
     }
+    if packed:
+        entry["compressed"] = asdict(packed)
     write_json(
         run.metrics,
         {**metrics, "verification": {**metrics.get("verification", {}), out.name: entry}},
     )
-    return final.metadata, verification
+    return final.metadata, verification, packed
+
+
+def _load(recipe: Recipe, data: Path) -> tuple[Examples, Examples]:
+    """Validation clips and words never heard, in full precision: the cache is float16."""
+    which = data, recipe.data.labels, recipe.features, recipe.clip_samples, VALIDATION
+    words = recipe.data.unseen
+    return load_split(*which, recipe.data.silence_share, words), load_unseen(*which, words)

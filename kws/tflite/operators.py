@@ -24,16 +24,16 @@ _SUPPORTED = """
     REDUCE_MAX REDUCE_MIN RELU RELU6 RESHAPE RESIZE_BILINEAR RESIZE_NEAREST_NEIGHBOR REVERSE_V2
     ROUND RSQRT SELECT_V2 SHAPE SIN SLICE SOFTMAX SPACE_TO_BATCH_ND SPACE_TO_DEPTH SPLIT SPLIT_V
     SQRT SQUARE SQUARED_DIFFERENCE SQUEEZE STRIDED_SLICE SUB SUM SVDF TANH TRANSPOSE
-    TRANSPOSE_CONV UNIDIRECTIONAL_SEQUENCE_LSTM UNPACK VAR_HANDLE WHILE ZEROS_LIKE
+    TRANSPOSE_CONV UNIDIRECTIONAL_SEQUENCE_LSTM UNPACK VAR_HANDLE WHILE ZEROS_LIKE DECODE
 """
 TFLM_OPERATORS = frozenset(_SUPPORTED.split())
-"""Builtin operators that TFLM's interpreter registers (of the pinned version)."""
+"""Operators that TFLM's interpreter registers (of the pinned version); DECODE is its own."""
 
 
 def operators(model: schema.ModelT) -> tuple[str, ...]:
     """Names of the operators in all subgraphs, sorted, each once."""
     used = {
-        _NAMES[_builtin(model.operatorCodes[op.opcodeIndex])]
+        _name(model.operatorCodes[op.opcodeIndex])
         for graph in model.subgraphs
         for op in graph.operators
     }
@@ -62,5 +62,7 @@ def tensor_types(model: schema.ModelT) -> dict[str, int]:
     return dict(sorted(found.items()))
 
 
-def _builtin(code: schema.OperatorCodeT) -> int:
-    return max(code.builtinCode, code.deprecatedBuiltinCode)
+def _name(code: schema.OperatorCodeT) -> str:
+    if code.customCode:
+        return code.customCode.decode().removeprefix("TFLM_")
+    return _NAMES[max(code.builtinCode, code.deprecatedBuiltinCode)]
