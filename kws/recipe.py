@@ -7,6 +7,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from kws.recipe_augment import AugmentConfig
 from kws.recipe_base import Section
+from kws.recipe_compress import CompressConfig
 from kws.recipe_data import DataConfig
 from kws.recipe_model import ModelConfig
 from kws.recipe_train import QuantizeConfig, TrainConfig
@@ -99,6 +100,7 @@ class Recipe(Section):
     model: ModelConfig
     train: TrainConfig = TrainConfig()
     quantize: QuantizeConfig = QuantizeConfig()
+    compress: CompressConfig = CompressConfig()
     decoder: DecoderConfig = DecoderConfig()
 
     @model_validator(mode="after")
@@ -123,6 +125,15 @@ class Recipe(Section):
                 f"train.carried_state_share {self.train.carried_state_share} is for streams; a "
                 "bidirectional model reads every window afresh: set it to 0"
             )
+        if self.model.architecture == "dscnn":
+            for key in ("carried_state_share", "dropout", "recurrent_dropout"):
+                if value := getattr(self.train, key):
+                    raise ValueError(
+                        f"train.{key} {value} is for recurrent models; architecture dscnn reads "
+                        "every window afresh and drops out by shares of its own: set it to 0"
+                    )
+        self.train.check(self.data.labels, self.model)
+        self.compress.check(self.model, self.train, self.quantize)
         return self
 
     @property

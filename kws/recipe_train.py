@@ -4,7 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from kws.recipe_base import Probability, Section
+from kws.recipe_base import Label, Probability, Section
+from kws.recipe_model import ModelConfig
+
+ClassWeight = Annotated[float, Field(gt=0, le=1000)]
 
 
 class DistillConfig(Section):
@@ -23,10 +26,22 @@ class TrainConfig(Section):
 
     epochs: Annotated[int, Field(ge=1, le=10_000)] = 30
     batch_size: Annotated[int, Field(ge=1, le=8192)] = 128
+    optimizer: Literal["adam", "sgd"] = "adam"
+    """``sgd`` is with Nesterov's momentum of 0.9."""
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.003
-    """Highest rate; warms up over the first twentieth, then falls to nothing along a cosine."""
+    """Highest rate, of float training."""
+    warm_up: Probability = 0.05
+    """Share of float training, and of training with quantization, over which the rate rises."""
+    schedule: Literal["cosine", "constant"] = "cosine"
+    """After that, the rate falls to nothing along a cosine, or stays."""
     weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.0
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    class_weights: dict[Label, ClassWeight] | None = None
+    """How much a class's clips count in the loss; 1 where not named."""
+    loss: Literal["last", "max_pooling"] = "last"
+    """``max_pooling``: a stream learns to fire at any moment (Sun et al. 2016). A keyword's clip is
+    learned at the step where its keyword has its highest posterior, another clip where any keyword
+    has it, and at the last; a clip's answer is that of the step where a keyword is highest."""
     distill: DistillConfig | None = None
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Share of each layer's inputs (but for the features) set to 0, in float training."""
@@ -40,7 +55,40 @@ class TrainConfig(Section):
     It rises from none at the first epoch to this at the last: a fresh model first learns words.
     """
     loss_frames: Annotated[int, Field(ge=1, le=100)] = 5
-    """Streams learn on this many last steps of a clip, not the very last alone."""
+    """Streams learn on this many last steps of a clip, not the very last alone (loss: last)."""
+    patience: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    """Epochs without a better validation accuracy after which a phase ends; none where not given.
+
+    The phases are float training and training with quantization, each with its own best epoch.
+    """
+    keep: Literal["last", "best"] = "last"
+    """Which epoch's weights a phase ends with; ``best``: of the highest validation accuracy."""
+    strategy: Literal["none", "mirrored", "multi_worker"] = "none"
+    """``mirrored``: on all GPUs of this machine; ``multi_worker``: on those that TF_CONFIG names.
+
+    ``batch_size`` is that of all together.
+    """
+    mixed_precision: bool = False
+    """Float training in float16 on a GPU, with scaled gradients; weights stay float32."""
+
+    def check(self, labels: tuple[str, ...], model: ModelConfig) -> None:
+        """Refuse what does not suit the classes or the model.
+
+        Raises
+        ------
+        ValueError
+            When a weight is for no class, or a whole-window model is to fire at any moment.
+        """
+        strange = sorted((self.class_weights or {}).keys() - set(labels))
+        if strange:
+            raise ValueError(
+                f"train.class_weights: no class {strange[0]!r}; the classes are {', '.join(labels)}"
+            )
+        if self.loss == "max_pooling" and (model.window_only or model.pooling != "last"):
+            raise ValueError(
+                "train.loss max_pooling is for streams, which answer at every step; this model "
+                "reads whole windows: set loss to last"
+            )
 
 
 class QuantizeConfig(Section):

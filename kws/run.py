@@ -30,6 +30,10 @@ class RunFolder:
     def checkpoint(self) -> Path:
         return self.path / "checkpoints" / "last.npz"
 
+    def best(self, phase: str) -> Path:
+        """Weights of the best epoch of a phase, where the recipe keeps them."""
+        return self.path / "checkpoints" / f"best_{phase}.npz"
+
     @property
     def history(self) -> Path:
         return self.path / "history.csv"
@@ -75,7 +79,7 @@ def start_run(path: Path, recipe: Recipe, resume: bool) -> RunFolder:
     if resume:
         if not run.recipe.is_file():
             raise RunError(f"{path}: nothing to resume (no recipe.yaml); start it without --resume")
-        difference = _first_difference(read_recipe(run.recipe), recipe)
+        difference = first_difference(read_recipe(run.recipe), recipe)
         if difference:
             raise RunError(
                 f"{path}: was made by another recipe ({difference}); "
@@ -114,14 +118,19 @@ def open_run(path: Path) -> tuple[RunFolder, Recipe, dict[str, Any]]:
 
 def note_data(run: RunFolder, data: Path, fingerprint: str) -> None:
     """Write down which data a run uses; refuse other data in a resumed one."""
-    if run.facts.is_file():
-        before = read_json(run.facts).get("data_fingerprint")
-        if before != fingerprint:
-            raise RunError(
-                f"{run.path}: was trained on other data than {data} (or they have changed since); "
-                "resume with the same clips, or give --out another folder"
-            )
-    write_json(run.facts, {"data": str(data.resolve()), "data_fingerprint": fingerprint})
+    before = read_json(run.facts) if run.facts.is_file() else {}
+    if before and before.get("data_fingerprint") != fingerprint:
+        raise RunError(
+            f"{run.path}: was trained on other data than {data} (or they have changed since); "
+            "resume with the same clips, or give --out another folder"
+        )
+    now = {"data": str(data.resolve()), "data_fingerprint": fingerprint}
+    write_json(run.facts, {**before, **now})
+
+
+def note_minutes(run: RunFolder, minutes: float) -> None:
+    """Write down how long the training took, in all the parts it was done in."""
+    write_json(run.facts, {**read_json(run.facts), "training_minutes": round(minutes, 2)})
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -136,7 +145,7 @@ def read_json(path: Path) -> dict[str, Any]:
     return values
 
 
-def _first_difference(before: Recipe, now: Recipe) -> str:
+def first_difference(before: Recipe, now: Recipe) -> str:
     """The first key in which two recipes differ, with both values; empty where they are equal."""
     old, new = _flat(before.model_dump(), ""), _flat(now.model_dump(), "")
     for key in sorted(old.keys() | new.keys()):

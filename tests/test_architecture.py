@@ -17,7 +17,7 @@ MAY_IMPORT = {
     "audio": (*BASE, "kws.audio"),
     "data": (*BASE, "kws.audio", "kws.data"),
     "nn": (*BASE, "kws.audio", "kws.data", "kws.nn"),
-    "tflite": (*BASE, "kws.audio", "kws.tflite", "kws.nn.cells"),
+    "tflite": (*BASE, "kws.audio", "kws.tflite", "kws.nn.cells", "kws.spotting.open_set"),
     "spotting": (*BASE, "kws.audio", "kws.tflite", "kws.spotting"),
     "firmware": (*BASE, "kws.audio", "kws.tflite", "kws.spotting", "kws.firmware"),
 }

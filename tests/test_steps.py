@@ -5,17 +5,14 @@ import pytest
 import tensorflow as tf
 
 from kws.data.stats import FeatureStats
+from kws.errors import RecipeError
+from kws.nn.losses import at_peaks, divergence, loss_of, peak_answer
 from kws.nn.models import build_model
-from kws.nn.steps import (
-    _divergence,
-    _loss,
-    learning_rates,
-    make_optimizer,
-    reset,
-    train_step,
-)
+from kws.nn.optimizers import learning_rates, make_optimizer, reset
+from kws.nn.precision import check_precision, is_compiled, precision, unscaled
+from kws.nn.steps import train_step
 from kws.recipe_io import parse_recipe
-from kws.recipe_train import DistillConfig, TrainConfig
+from kws.recipe_train import TrainConfig
 
 SIZE, FRAMES, BATCH = 40, 49, 4
 
@@ -25,32 +22,135 @@ def recipe(**train):
     return parse_recipe({**values, "train": {"batch_size": BATCH, **train}}, "test")
 
 
+def rates(highest, total, first=0, **train):
+    return list(learning_rates(highest, total, first, TrainConfig(**train)))
+
+
 def test_learning_rates_rise_and_fall_to_nothing():
-    rates = list(learning_rates(0.4, 40, 0))
-    assert rates[:3] == pytest.approx([0.2, 0.4, 0.4])
-    assert rates[21] == pytest.approx(0.2)  # half-way from step 2 to step 40
-    assert rates[-1] < 0.001
-    assert list(learning_rates(0.4, 40, 17)) == rates[17:]
+    found = rates(0.4, 40)
+    assert found[:3] == pytest.approx([0.2, 0.4, 0.4])
+    assert found[21] == pytest.approx(0.2)  # half-way from step 2 to step 40
+    assert found[-1] < 0.001
+    assert rates(0.4, 40, 17) == found[17:]
+
+
+def test_learning_rates_of_the_recipe():
+    assert rates(0.4, 8, warm_up=0.5)[:5] == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.4])
+    assert rates(0.4, 8, warm_up=0.25, schedule="constant") == pytest.approx([0.2] + [0.4] * 7)
+    assert rates(0.4, 8, warm_up=0.0, schedule="constant") == [0.4] * 8
+    assert rates(0.4, 8, 5, warm_up=1.0) == pytest.approx([0.3, 0.35, 0.4])
 
 
 def test_losses_by_hand():
+    classes = {"name": "two", "data": {"keywords": ["a"], "silence_share": 0.0}}
+
+    def found(targets, taught=None, **train):
+        one = parse_recipe({**classes, "model": {"units": [6]}, "train": train}, "test")
+        return float(loss_of(logits, tf.constant(targets), tf.constant(taught or targets), one))
+
     logits = tf.math.log([[[0.25, 0.75]], [[0.5, 0.5]]])
-    targets = tf.constant([[1.0, 0.0], [0.25, 0.75]])
+    targets = [[1.0, 0.0], [0.25, 0.75]]
     plain = (-np.log(0.25) - np.log(0.5)) / 2
-    assert float(_loss(logits, targets, targets, TrainConfig())) == pytest.approx(plain, abs=1e-6)
+    assert found(targets) == pytest.approx(plain, abs=1e-6)
     smooth = (-0.9 * np.log(0.25) - 0.1 * np.log(0.75) - np.log(0.5)) / 2
-    found = _loss(logits, targets, targets, TrainConfig(label_smoothing=0.2))
-    assert float(found) == pytest.approx(smooth, abs=1e-6)
-    taught = tf.constant([[0.5, 0.5], [0.1, 0.9]])
-    distill = DistillConfig(teachers=["t.yaml"], share=0.75, temperature=2.0)
-    found = _loss(logits, targets, taught, TrainConfig(distill=distill))
+    assert found(targets, label_smoothing=0.2) == pytest.approx(smooth, abs=1e-6)
+    distill = {"teachers": ["t.yaml"], "share": 0.75, "temperature": 2.0}
     warm = np.sqrt([0.25, 0.75]) / np.sqrt([0.25, 0.75]).sum()  # softmax(logits / 2)
     teaching = (-0.5 * np.log(warm).sum() - np.log(0.5)) / 2
-    assert float(found) == pytest.approx(0.25 * plain + 0.75 * 4 * teaching, abs=1e-6)
+    both = 0.25 * plain + 0.75 * 4 * teaching
+    taught = [[0.5, 0.5], [0.1, 0.9]]
+    assert found(targets, taught, distill=distill) == pytest.approx(both, abs=1e-6)
+    # The first clip is of class a; the second of a by a quarter, of unknown by three.
+    weighted = (-3 * np.log(0.25) - (0.25 * 3 + 0.75) * np.log(0.5)) / 2
+    assert found(targets, class_weights={"a": 3.0}) == pytest.approx(weighted, abs=1e-6)
+
+
+def test_how_far_answers_are_apart_by_hand():
+    logits = tf.math.log([[[0.25, 0.75]], [[0.5, 0.5]]])
     wanted = tf.math.log([[[0.5, 0.5]], [[0.5, 0.5]]])
     apart = (0.5 * np.log(0.5 / 0.25) + 0.5 * np.log(0.5 / 0.75)) / 2
-    assert float(_divergence(wanted, logits)) == pytest.approx(apart, abs=1e-6)
-    assert float(_divergence(logits, logits)) == pytest.approx(0, abs=1e-6)
+    assert float(divergence(wanted, logits)) == pytest.approx(apart, abs=1e-6)
+    assert float(divergence(logits, logits)) == pytest.approx(0, abs=1e-6)
+
+
+POSTERIORS = [
+    # a     b     unknown silence, at four steps
+    [[0.1, 0.2, 0.3, 0.4], [0.6, 0.2, 0.1, 0.1], [0.1, 0.7, 0.1, 0.1], [0.2, 0.2, 0.5, 0.1]],
+    [[0.1, 0.1, 0.4, 0.4], [0.3, 0.1, 0.3, 0.3], [0.1, 0.25, 0.4, 0.25], [0.1, 0.1, 0.7, 0.1]],
+]
+
+
+def test_max_pooling_learns_at_the_highest_posteriors():
+    logits = tf.math.log(tf.constant(POSTERIORS))
+    targets = tf.constant([[1.0, 0, 0, 0], [0, 0, 1.0, 0]])  # of a, and unknown
+    chosen = tf.nn.softmax(at_peaks(logits, targets, 2)).numpy()
+    first, second = np.array(POSTERIORS)
+    np.testing.assert_allclose(chosen[0], first[[1, 1]], atol=1e-6)  # a's highest, not b's
+    np.testing.assert_allclose(chosen[1], second[[1, 3]], atol=1e-6)  # any keyword's, and the last
+    by_hand = (-2 * np.log(0.6) - np.log(0.3) - np.log(0.7)) / 4
+    found = loss_of(logits, targets, targets, recipe(loss="max_pooling"))
+    assert float(found) == pytest.approx(by_hand, abs=1e-6)
+
+
+def test_gradients_of_max_pooling_reach_the_chosen_steps_alone():
+    logits = tf.Variable(np.log(POSTERIORS).astype(np.float32))
+    targets = tf.constant([[1.0, 0, 0, 0], [0, 0, 1.0, 0]])
+    with tf.GradientTape() as tape:
+        loss = loss_of(logits, targets, targets, recipe(loss="max_pooling"))
+    reached = np.abs(tape.gradient(loss, logits).numpy()).sum(axis=2) > 0
+    assert reached.tolist() == [[False, True, False, False], [False, True, False, True]]
+
+
+def test_the_answer_of_a_clip_that_may_fire_at_any_moment():
+    found = peak_answer(tf.constant(POSTERIORS), 2).numpy()
+    np.testing.assert_array_equal(found, np.float32([POSTERIORS[0][2], POSTERIORS[1][1]]))
+    level = tf.constant([[[0.5, 0.3, 0.2], [0.5, 0.1, 0.4]]])
+    np.testing.assert_array_equal(peak_answer(level, 1)[0], np.float32([0.5, 0.3, 0.2]))
+
+
+def test_nesterov_step_by_hand():
+    plain = recipe(optimizer="sgd", clip_norm=1000.0)
+    model = build_model(plain.model, 4, FeatureStats(np.zeros(SIZE), 1.0, -4.0, 4.0), False, 1)
+    optimizer, bias = make_optimizer(plain, model), model.head.bias
+    optimizer.learning_rate.assign(0.1)
+    for wanted in (-0.1 * 1.9, -0.1 * (1.9 + 1 + 0.9 * 1.9)):  # v = 0.9 v + g; w -= 0.1 (0.9 v + g)
+        optimizer.apply_gradients([(tf.ones_like(bias), bias)])
+        np.testing.assert_allclose(bias.numpy(), np.full(4, wanted), rtol=1e-5)
+
+
+def test_mixed_precision_learns_the_same_where_nothing_is_rounded():
+    """Without a GPU TensorFlow leaves all in float32: what is left is the loss's scale."""
+    rng = np.random.default_rng(0)
+    features = tf.constant(rng.normal(size=(BATCH, FRAMES, SIZE)), tf.float32)
+    targets = tf.one_hot(np.arange(BATCH), 4)
+    learned = []
+    for mixed in (False, True):
+        one = recipe(mixed_precision=mixed)
+        model = build_model(one.model, 4, FeatureStats(np.zeros(SIZE), 1.0, -4.0, 4.0), False, 1)
+        assert is_compiled(model, one) != mixed
+        step, state = train_step(model, make_optimizer(one, model), one), model.zero_state(BATCH)
+        with precision(model, one):
+            asked = tf.config.optimizer.get_experimental_options().get("auto_mixed_precision")
+            assert bool(asked) == mixed
+            for at in range(3):
+                step(features, targets, targets, tf.zeros((BATCH, 1)), state, tf.constant([0, at]))
+        learned.append([variable.numpy() for variable in model.learned()])
+        model.set_mode("int8")
+        assert is_compiled(model, one)  # never in training with quantization
+    for exact, scaled in zip(*learned, strict=True):
+        np.testing.assert_allclose(scaled, exact, atol=2e-5)
+
+
+def test_gradients_that_overflow_are_passed_over():
+    np.testing.assert_array_equal(unscaled([tf.constant([2048.0, -512.0])])[0], [2.0, -0.5])
+    for part in unscaled([tf.constant([1.0, np.inf]), tf.constant([3.0])]):
+        assert not part.numpy().any()
+
+
+def test_mixed_precision_is_refused_without_a_gpu():
+    check_precision(recipe())
+    with pytest.raises(RecipeError, match=r"mixed_precision is for GPUs, and TensorFlow finds no"):
+        check_precision(recipe(mixed_precision=True))
 
 
 def test_quantized_steps_bring_int8_and_float_together():

@@ -30,7 +30,7 @@ def test_it_learns_and_the_run_folder_is_whole(tone_run):
     names = {path.name for path in tone_run.iterdir()}
     assert names == {
         "recipe.yaml", "run.json", "checkpoints", "history.csv", "model.keras", "model.tflite",
-        "model_float.tflite", "metrics.json", "report.html",
+        "model_float.tflite", "model_answers.npz", "metrics.json", "report.html",
     }  # fmt: skip
     lines = history(tone_run)
     assert [line["phase"] for line in lines] == ["float"] * 16 + ["qat"] * 2
@@ -91,7 +91,7 @@ def test_other_quantization_modes_convert(tone_recipe, tone_data, tmp_path, mode
     assert [line.phase for line in lines] == ["float"] * 12
     assert bad == ()
     run, _, _ = open_run(tmp_path / "run")
-    facts, found = convert_run(run, recipe, tone_data, "stream", "explicit", run.tflite)
+    facts, found, _ = convert_run(run, recipe, tone_data, "stream", "explicit", run.tflite)
     assert facts.precision == ("int8" if mode == "calibrate" else "float32")
     assert found.rows[-1].name == f"{facts.precision} TFLM"
     assert found.rows[-1].accuracy >= 0.8
@@ -115,6 +115,32 @@ def test_bidirectional_window_end_to_end(tone_recipe, tone_data, tmp_path):
     assert runner.metadata.figures["validation_accuracy"] >= 0.8
     message = refused("convert.py", tmp_path / "run", "--form", "stream")
     assert "a bidirectional model reads the window's end first" in message
+
+
+def test_a_model_that_fires_at_any_moment_is_answered_at_its_peak(tone_recipe, tone_data, tmp_path):
+    """By Keras, LiteRT and TFLM alike."""
+    recipe = read_recipe(
+        tone_recipe, ("train.loss=max_pooling", "quantize.mode=calibrate", "model.cell=rnn")
+    )
+    train_recipe(recipe, tone_data, tmp_path / "run", resume=False)
+    run, _, _ = open_run(tmp_path / "run")
+    facts, found, _ = convert_run(run, recipe, tone_data, "stream", "explicit", run.tflite)
+    assert facts.clip_answer == "peak"
+    exact = found.rows[1]
+    assert exact.name == "float TFLite"
+    assert exact.agreement_with_float == 1.0
+    assert exact.largest_difference_steps < 0.1
+    assert found.rows[-1].agreement_with_float >= 0.9
+    assert found.rows[-1].accuracy >= 0.8
+    runner = open_model(run.tflite, "tflm")
+    assert runner.metadata.clip_answer == "peak"
+    noise = np.random.default_rng(0).normal(-30, 15, (49, 40)).astype(np.float32)
+    steps = np.stack([runner.step(frame) for frame in noise])
+    highest = steps[:, :2].max(axis=1).argmax()
+    assert highest < 48
+    np.testing.assert_array_equal(runner.classify(noise), steps[highest])
+    message = refused("convert.py", tmp_path / "run", "--form", "window")
+    assert "trained with loss max_pooling, it answers at any moment" in message
 
 
 def recipe_for_batches(tone_recipe):

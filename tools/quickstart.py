@@ -46,17 +46,17 @@ def main() -> None:
     print(f"validation accuracy {history[-1].validation_accuracy:.2%} after {len(history)} epochs")
 
     console.rule("3/5 int8 conversion, proven in LiteRT and in TFLM")
-    from kws.report.html import write_report
+    from kws.report.html import report_run
     from kws.report.tables import print_verification
     from kws.run import RunFolder
     from kws.tflite.convert_run import convert_run
 
     folder = RunFolder(out)
-    metadata, verification = convert_run(
+    metadata, verification, _ = convert_run(
         folder, recipe, corpus, "stream", "explicit", folder.tflite
     )
     print_verification(metadata, verification)
-    write_report(folder)
+    report_run(folder, folder.tflite, corpus)
 
     console.rule("4/5 a spoken passage, never heard before")
     passage = arguments.runs / f"{recipe.name}_passage.wav"

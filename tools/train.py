@@ -1,14 +1,49 @@
-"""Train a recipe: python tools/train.py recipes/NAME.yaml [--data DIR] [--out RUN]"""
+"""Train a recipe: python tools/train.py recipes/NAME.yaml [--data DIR] [--out RUN] [--seeds N]"""
 
 import argparse
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cli import data_folder, run
+
+if TYPE_CHECKING:
+    from kws.recipe import Recipe
 
 
 def main() -> None:
     """Read arguments, train, say where everything lies."""
+    arguments = _parse()
+    from kws.recipe_io import read_recipe
+
+    changes = list(arguments.set)
+    if arguments.strategy:
+        changes.append(f"train.strategy={arguments.strategy}")
+    recipe = read_recipe(arguments.recipe, tuple(changes))
+    out = arguments.out or Path("runs") / recipe.name
+    data = data_folder(arguments.data, recipe, arguments.recipe)
+    if recipe.data.synthetic and not arguments.data:
+        from kws.data.synthetic import make_corpus
+
+        make_corpus(recipe.data, recipe.features.sample_rate_hz, data, recipe.seed)
+    if arguments.seeds is None:
+        _train(recipe, data, out, arguments.resume, arguments.tensorboard)
+        if _writes(recipe):
+            print(f"the run is in {out}; next: python tools/convert.py {out}")
+        return
+
+    from kws.report.seeds_table import print_seeds
+    from kws.seeds import train_seeds
+
+    def one(seeded: "Recipe", data: Path, folder: Path, resume: bool) -> None:
+        _train(seeded, data, folder, resume, arguments.tensorboard)
+        _convert(data, folder)
+
+    print_seeds(train_seeds(recipe, arguments.seeds, data, out, arguments.resume, one))
+    print(f"figures: {out.with_name(f'{out.name}_seeds.json')}")
+
+
+def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Train the model that a recipe describes.")
     parser.add_argument("recipe", type=Path, help="recipe file, such as recipes/quickstart.yaml")
     parser.add_argument("--data", type=Path, help="data folder (default: the recipe's data.folder)")
@@ -17,33 +52,59 @@ def main() -> None:
         "--set", action="append", default=[], metavar="KEY=VALUE", help="such as train.epochs=2"
     )
     parser.add_argument("--resume", action="store_true", help="go on with a run that was stopped")
-    arguments = parser.parse_args()
+    parser.add_argument(
+        "--seeds",
+        type=int,
+        metavar="N",
+        help="train N times, from the recipe's seed and those after it, into RUN_seed1 and so on; "
+        "convert and verify each; print mean and standard deviation of all figures",
+    )
+    parser.add_argument(
+        "--strategy",
+        choices=("none", "mirrored", "multi_worker"),
+        help="on all GPUs of this machine, or on the machines that TF_CONFIG names: there the "
+        "same command runs on each (default: the recipe's train.strategy)",
+    )
+    parser.add_argument(
+        "--tensorboard", action="store_true", help="write logs for TensorBoard to RUN/tensorboard"
+    )
+    return parser.parse_args()
 
-    from kws.recipe_io import read_recipe
 
-    recipe = read_recipe(arguments.recipe, tuple(arguments.set))
-    out = arguments.out or Path("runs") / recipe.name
-    data = data_folder(arguments.data, recipe, arguments.recipe)
-    if recipe.data.synthetic and not arguments.data:
-        from kws.data.synthetic import make_corpus
-
-        make_corpus(recipe.data, recipe.features.sample_rate_hz, data, recipe.seed)
-
+def _train(recipe: "Recipe", data: Path, out: Path, resume: bool, tensorboard: bool) -> None:
     from kws.nn.models import trainable_weights
     from kws.nn.train_recipe import train_recipe
 
     start = time.monotonic()
-    model, history, bad = train_recipe(recipe, data, out, arguments.resume)
+    model, history, bad = train_recipe(recipe, data, out, resume, tensorboard=tensorboard)
     minutes = (time.monotonic() - start) / 60
     for message in bad:
         print(f"left out: {message}")
     if bad:
         print(f"{len(bad)} clips could not be read and were left out")
     print(
-        f"{recipe.name}: {trainable_weights(model):,} weights, {minutes:.1f} minutes, validation "
+        f"{out.name}: {trainable_weights(model):,} weights, {minutes:.1f} minutes, validation "
         f"accuracy {history[-1].validation_accuracy:.2%} ({history[-1].phase})"
     )
-    print(f"the run is in {out}; next: python tools/convert.py {out}")
+
+
+def _writes(recipe: "Recipe") -> bool:
+    """Whether this process writes the run folder; of several workers the chief does."""
+    from kws.nn.strategies import this_worker
+
+    return recipe.train.strategy != "multi_worker" or this_worker()[1]
+
+
+def _convert(data: Path, folder: Path) -> None:
+    """Convert and verify as tools/convert.py does."""
+    from kws.report.html import report_run
+    from kws.run import open_run
+    from kws.tflite.convert_run import convert_run
+
+    run, recipe, _ = open_run(folder)
+    form = "window" if recipe.model.window_only else "stream"
+    convert_run(run, recipe, data, form, "explicit", run.tflite)
+    print(f"model: {run.tflite}\nreport: {report_run(run, run.tflite, data)}")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Checkpoints: weights, optimizer and history in one plain NumPy file, written whole."""
 
+import io
 import json
 import zipfile
 from pathlib import Path
@@ -9,7 +10,40 @@ import numpy as np
 import tf_keras as keras
 
 from kws.errors import RunError
-from kws.files import whole
+from kws.files import write_bytes
+
+_HISTORY = "history"
+
+
+def pack(owners: dict[str, Any], history: list[dict[str, Any]]) -> bytes:
+    """All variables of a model and an optimizer, each by its name, and a history, as one file."""
+    arrays: dict[str, Any] = {_HISTORY: np.frombuffer(json.dumps(history).encode(), np.uint8)}
+    for name, owner in owners.items():
+        arrays |= {f"{name}_{i}": variable.numpy() for i, variable in enumerate(owner.variables)}
+    file = io.BytesIO()
+    np.savez(file, **arrays)
+    return file.getvalue()
+
+
+def unpack(data: bytes, owners: dict[str, Any], where: str) -> list[dict[str, Any]]:
+    """Set the variables to those packed, and give the history.
+
+    Raises
+    ------
+    RunError
+        When they are damaged or of another model; ``where`` begins the message.
+    """
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+            for name, owner in owners.items():
+                for i, variable in enumerate(owner.variables):
+                    variable.assign(arrays[f"{name}_{i}"])
+            return json.loads(arrays[_HISTORY].tobytes())
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise RunError(
+            f"{where}: a damaged checkpoint, or one of another model ({type(error).__name__}); "
+            "remove the run folder and train again"
+        ) from error
 
 
 def save(
@@ -19,13 +53,7 @@ def save(
     history: list[dict[str, Any]],
 ) -> None:
     """Write all variables of model and optimizer, and the history so far."""
-    arrays = {
-        **{f"model_{i}": variable.numpy() for i, variable in enumerate(model.variables)},
-        **{f"optimizer_{i}": variable.numpy() for i, variable in enumerate(optimizer.variables)},
-        "history": np.frombuffer(json.dumps(history).encode(), np.uint8),
-    }
-    with whole(path) as temporary:
-        np.savez(temporary, **arrays)
+    write_bytes(path, pack({"model": model, "optimizer": optimizer}, history))
 
 
 def restore(
@@ -40,14 +68,23 @@ def restore(
     """
     if not path.is_file():
         return []
+    return unpack(_read(path), {"model": model, "optimizer": optimizer}, str(path))
+
+
+def save_weights(path: Path, model: keras.Model) -> None:
+    """Write all variables of a model."""
+    write_bytes(path, pack({"model": model}, []))
+
+
+def restore_weights(path: Path, model: keras.Model) -> None:
+    """Set all variables of a model; RunError where they are missing, damaged or of another."""
+    unpack(_read(path), {"model": model}, str(path))
+
+
+def _read(path: Path) -> bytes:
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            for name, variables in (("model", model.variables), ("optimizer", optimizer.variables)):
-                for i, variable in enumerate(variables):
-                    variable.assign(arrays[f"{name}_{i}"])
-            return json.loads(arrays["history"].tobytes())
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        return path.read_bytes()
+    except OSError as error:
         raise RunError(
-            f"{path}: a damaged checkpoint, or one of another model ({type(error).__name__}); "
-            "remove the run folder and train again"
+            f"{path}: cannot be read ({error.strerror}); remove the run folder and train again"
         ) from error

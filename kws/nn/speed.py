@@ -13,8 +13,9 @@ from kws.data.shards import Shards, write_shard
 from kws.data.stats import FeatureStats
 from kws.nn.models import KeywordModel, build_model
 from kws.nn.naive import CLASSES, FRAMES, SIZE
+from kws.nn.optimizers import make_optimizer
 from kws.nn.points import Mode
-from kws.nn.steps import make_optimizer, train_step
+from kws.nn.steps import train_step
 from kws.recipe import Recipe
 from kws.recipe_io import parse_recipe
 from kws.recipe_model import ModelConfig

@@ -1,18 +1,16 @@
-"""One training step, its optimizer and its learning rate."""
+"""One training step: what a batch says of the weights, and what is made of it."""
 
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import tensorflow as tf
 import tf_keras as keras
 
 from kws.nn.dropout import Dropout
-from kws.nn.models import KeywordModel, States
+from kws.nn.losses import asked, divergence, loss_of
+from kws.nn.models import KeywordModel
+from kws.nn.precision import SCALE, is_compiled, is_mixed, unscaled
 from kws.recipe import Recipe
-from kws.recipe_train import TrainConfig
 
-WARM_UP = 0.05
-"""Share of a phase over which the learning rate rises."""
 FLOAT_WEIGHT = 1.0
 AGREEMENT_WEIGHT = 4.0
 """With quantization: weights of the float model's own loss, and of how far int8 is from it.
@@ -33,97 +31,49 @@ def train_step(
     (batch, 1), 1 where a clip starts from ``state``, state, as the model takes it, and seed (2,)
     int32, which decides dropout; it gives the loss and the state after the clips.
     """
-    quantized = model.mode == "int8"
-    train, learned = recipe.train, model.learned()
+    gradients_of, learned = gradient_function(model, recipe), model.learned()
 
-    @tf.function(jit_compile=True)
+    @tf.function(jit_compile=is_compiled(model, recipe))
     def step(features, targets, taught, carried, state, seed):
-        state = tuple(_carry(carried, last) for last in state)
-        dropout = None if quantized else Dropout(seed, train.dropout, train.recurrent_dropout)
-        with tf.GradientTape() as tape:
-            logits, after = _last_logits(model, features, state, recipe, dropout)
-            loss = total = _loss(logits, targets, taught, train)
-            if quantized:
-                model.set_mode("float")
-                exact, _ = _last_logits(model, features, state, recipe)
-                model.set_mode("int8")
-                total += FLOAT_WEIGHT * _loss(exact, targets, taught, train)
-                total += AGREEMENT_WEIGHT * _divergence(tf.stop_gradient(exact), logits)
-        gradients = tape.gradient(total, learned)
+        dropout = Dropout(seed, recipe.train.dropout, recipe.train.recurrent_dropout)
+        loss, after, gradients = gradients_of(features, targets, taught, carried, state, dropout)
         optimizer.apply_gradients(zip(gradients, learned, strict=True))
         return loss, after
 
     return step
 
 
+def gradient_function(model: KeywordModel, recipe: Recipe) -> Callable:
+    """What a step does before it changes the learned weights, to be compiled.
+
+    Returns
+    -------
+    a function as :func:`train_step` gives it, but with a :class:`Dropout` in place of its seed; it
+    gives the loss, the state after the clips, and the gradients of ``model.learned()``.
+    """
+    quantized, learned = model.mode == "int8", model.learned()
+    mixed = is_mixed(model, recipe)
+
+    def gradients_of(features, targets, taught, carried, state, dropout):
+        state = tuple(_carry(carried, last) for last in state)
+        with tf.GradientTape() as tape:
+            logits, after = model(features, state, None if quantized else dropout)
+            logits = asked(logits, recipe)
+            loss = total = loss_of(logits, targets, taught, recipe)
+            if quantized:
+                model.set_mode("float")
+                exact = asked(model(features, state)[0], recipe)
+                model.set_mode("int8")
+                total += FLOAT_WEIGHT * loss_of(exact, targets, taught, recipe)
+                total += AGREEMENT_WEIGHT * divergence(tf.stop_gradient(exact), logits)
+            if mixed:
+                total *= SCALE
+        gradients = tape.gradient(total, learned)
+        return loss, after, unscaled(gradients) if mixed else gradients
+
+    return gradients_of
+
+
 def _carry(carried: tf.Tensor, state: tf.Tensor) -> tf.Tensor:
     """A state where ``carried`` (batch, 1) is 1, zero elsewhere."""
     return tf.reshape(carried, [-1] + [1] * (len(state.shape) - 1)) * tf.stop_gradient(state)
-
-
-def _last_logits(
-    model: KeywordModel,
-    features: tf.Tensor,
-    state: States,
-    recipe: Recipe,
-    dropout: Dropout | None = None,
-) -> tuple[tf.Tensor, States]:
-    logits, after = model(features, state, dropout)
-    return logits[:, -recipe.train.loss_frames :], after
-
-
-def _loss(
-    logits: tf.Tensor, targets: tf.Tensor, taught: tf.Tensor, train: TrainConfig
-) -> tf.Tensor:
-    """What asks for the labels, and for the teachers' answers where there are teachers."""
-    smoothing = train.label_smoothing
-    loss = _cross_entropy(logits, targets * (1 - smoothing) + smoothing / logits.shape[-1])
-    if train.distill is None:
-        return loss
-    share, warmth = train.distill.share, train.distill.temperature
-    # The square keeps this part's gradients as large as the other's, whatever the temperature.
-    return (1 - share) * loss + share * warmth**2 * _cross_entropy(logits / warmth, taught)
-
-
-def _cross_entropy(logits: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
-    """Mean over clips and frames, of (batch, frames, classes) and (batch, classes)."""
-    spread = tf.repeat(targets[:, None], logits.shape[1], axis=1)
-    return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(spread, logits))
-
-
-def _divergence(wanted: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-    """Mean Kullback-Leibler divergence of the posteriors from the wanted ones."""
-    difference = tf.nn.log_softmax(wanted) - tf.nn.log_softmax(logits)
-    return tf.reduce_mean(tf.reduce_sum(tf.nn.softmax(wanted) * difference, axis=-1))
-
-
-def learning_rates(highest: float, total: int, first: int) -> Iterator[float]:
-    """From step ``first`` of ``total``: a linear rise, then a cosine to zero.
-
-    Loshchilov & Hutter (2017).
-    """
-    warm = max(1, round(WARM_UP * total))
-    for step in range(first, total):
-        if step < warm:
-            yield highest * (step + 1) / warm
-        else:
-            share = (step - warm) / max(1, total - warm)
-            yield highest * 0.5 * (1 + math.cos(math.pi * share))
-
-
-def make_optimizer(recipe: Recipe, model: KeywordModel) -> keras.optimizers.Optimizer:
-    """Adam with the recipe's weight decay and gradient clipping."""
-    optimizer = keras.optimizers.Adam(
-        recipe.train.learning_rate,
-        global_clipnorm=recipe.train.clip_norm,
-        weight_decay=recipe.train.weight_decay or None,
-        jit_compile=False,
-    )
-    optimizer.build(model.trainable_variables)
-    return optimizer
-
-
-def reset(optimizer: keras.optimizers.Optimizer) -> None:
-    """Forget the moments of the phase before."""
-    for variable in optimizer.variables:
-        variable.assign(tf.zeros_like(variable))

@@ -72,12 +72,14 @@ def _check(recipe: Recipe, teacher: Recipe, path: str) -> None:
         problem = f"its classes are {', '.join(teacher.data.labels)}"
     elif teacher.data.clip_ms != recipe.data.clip_ms:
         problem = f"its clips last {teacher.data.clip_ms} ms"
+    elif heard := set(recipe.data.unseen) - set(teacher.data.unseen):
+        problem = f"it has heard {', '.join(sorted(heard))}"
     elif teacher.train.distill:
         problem = "it has teachers of its own"
     if problem:
         raise RecipeError(
             f"train.distill.teachers: {path} cannot teach {recipe.name}: {problem}; a teacher has "
-            "the student's classes and clips, and learns from labels alone"
+            "the student's classes, clips and unseen words, and learns from labels alone"
         )
 
 
@@ -105,7 +107,7 @@ def _logits(
 def _run(model: KeywordModel, heard: Examples, name: str) -> np.ndarray:
     model.set_mode("float")
 
-    @tf.function(jit_compile=True)
+    @tf.function(jit_compile=model.compiled)
     def last_logits(batch: tf.Tensor) -> tf.Tensor:
         return model(batch)[0][:, -1]
 

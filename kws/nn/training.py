@@ -1,9 +1,9 @@
 """Fit a model: float, then with quantization; resumed exactly where it was stopped."""
 
-import csv
-import io
+import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -12,35 +12,30 @@ import tensorflow as tf
 from kws.data.batches import batches_per_epoch, training_batches
 from kws.data.shards import Shards
 from kws.errors import DataError
-from kws.files import whole, write_text
-from kws.nn.checkpoint import restore, save
+from kws.files import whole
+from kws.nn.answers import accuracy, recipe_predictor
+from kws.nn.checkpoint import pack, restore, restore_weights, save, save_weights, unpack
+from kws.nn.compress import Compression
+from kws.nn.distribution import Distribution
+from kws.nn.epochs import (
+    AfterEpoch,
+    Epoch,
+    Phase,
+    all_over,
+    best_of,
+    is_over,
+    of_phase,
+    phases,
+    write_history,
+)
 from kws.nn.models import KeywordModel
-from kws.nn.steps import learning_rates, make_optimizer, reset, train_step
-from kws.progress import progress
+from kws.nn.optimizers import learning_rates, make_optimizer, reset
+from kws.nn.precision import precision
+from kws.nn.steps import train_step
+from kws.nn.tensorboard import EpochLog
+from kws.progress import Advance, progress
 from kws.recipe import Recipe
 from kws.run import RunFolder
-
-EVALUATION_BATCH = 256
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """One line of ``history.csv``."""
-
-    phase: str
-    epoch: int
-    loss: float
-    validation_accuracy: float
-
-
-@dataclass(frozen=True)
-class Phase:
-    """A stretch of training: ``float``, or ``qat`` with the quantization points on."""
-
-    name: str
-    epochs: int
-    learning_rate: float
-    first_epoch: int
 
 
 @dataclass(frozen=True)
@@ -53,22 +48,22 @@ class Clips:
     """(examples, classes), what teachers answer"""
 
 
-def phases(recipe: Recipe) -> list[Phase]:
-    """The phases that a recipe asks for."""
-    train, quantize = recipe.train, recipe.quantize
-    found = [Phase("float", train.epochs, train.learning_rate, 0)]
-    if quantize.mode == "qat":
-        found.append(Phase("qat", quantize.epochs, quantize.learning_rate, train.epochs))
-    return found
-
-
 def fit(
-    model: KeywordModel, recipe: Recipe, training: Clips, validation: Clips, run: RunFolder
+    model: KeywordModel,
+    recipe: Recipe,
+    training: Clips,
+    validation: Clips,
+    run: RunFolder,
+    after_epoch: AfterEpoch | None = None,
+    distribution: Distribution | None = None,
+    tensorboard: bool = False,
 ) -> list[Epoch]:
     """Train through all phases, calibrating ranges after the first; gives the history.
 
     After each epoch a checkpoint is written; where one is there already, training goes on from it,
-    to the weights that the unbroken run would have given.
+    to the weights that the unbroken run would have given. Where ``after_epoch`` ends it early, the
+    model is left as it is then. With a ``distribution`` the chief alone calibrates, evaluates and
+    writes, and tells the other workers.
 
     Raises
     ------
@@ -81,28 +76,156 @@ def fit(
             f"{clips} training clips are less than one batch of {recipe.train.batch_size}; "
             "set train.batch_size lower or bring more clips"
         )
-    optimizer = make_optimizer(recipe, model)
-    history = [Epoch(**line) for line in restore(run.checkpoint, model, optimizer)]
-    done = len(history)
-    write_history(run.history, history)
-    for phase in phases(recipe):
-        last = phase.first_epoch + phase.epochs
+    one = _Training(model, recipe, training, validation, run, after_epoch, distribution)
+    return one.go(tensorboard)
+
+
+@dataclass
+class _Training:
+    """A training under way."""
+
+    model: KeywordModel
+    recipe: Recipe
+    training: Clips
+    validation: Clips
+    run: RunFolder
+    after_epoch: AfterEpoch | None
+    distribution: Distribution | None
+    history: list[Epoch] = field(default_factory=list)
+    stopped: bool = False
+    log: EpochLog | None = None
+    compression: Compression | None = None
+
+    def __post_init__(self) -> None:
+        recipe, train = self.recipe, self.recipe.train
+        self.chief = self.distribution is None or self.distribution.chief
+        self.steps = batches_per_epoch(recipe, len(self.training.labels))
+        self.optimizer = make_optimizer(recipe, self.model)
+        if recipe.compress.prune or recipe.compress.cluster:
+            steps = self.steps * train.epochs
+            self.compression = Compression(recipe.compress, self.model, steps)
+
+    def go(self, tensorboard: bool) -> list[Epoch]:
+        """All phases, from the checkpoint on where there is one."""
+        if self.chief:
+            lines = restore(self.run.checkpoint, self.model, self.optimizer)
+            self.history = [Epoch(**line) for line in lines]
+            write_history(self.run.history, self.history)
+        self._share()
+        with ExitStack() as stack:
+            if tensorboard and self.chief:
+                log = EpochLog(self.run.path / "tensorboard", self.history)
+                self.log = stack.enter_context(log)
+            for phase in phases(self.recipe):
+                self._phase(phase)
+                if self.stopped:
+                    return self.history
+        if self.compression is not None:
+            self.compression.finish()
+        self.model.fold()
+        if self.recipe.quantize.mode == "calibrate":
+            calibrate(self.model, self.recipe, self.training)
+            self.model.set_mode("int8")
+        return self.history
+
+    def _phase(self, phase: Phase) -> None:
+        if any(epoch.epoch >= phase.first_epoch + phase.epochs for epoch in self.history):
+            return  # the checkpoint is of a later phase
         if phase.name == "qat":
-            model.fold()
-        if phase.name == "qat" and done <= phase.first_epoch:
-            calibrate(model, recipe, training)
-            reset(optimizer)
-        model.set_mode("int8" if phase.name == "qat" else "float")
-        if done < last:
-            history += _run_phase(
-                model, optimizer, recipe, phase, done, training, validation, run, history
-            )
-            done = last
-    model.fold()
-    if recipe.quantize.mode == "calibrate":
-        calibrate(model, recipe, training)
-        model.set_mode("int8")
-    return history
+            self.model.fold()
+            if self.chief and not of_phase(self.history, phase):
+                calibrate(self.model, self.recipe, self.training)
+                reset(self.optimizer)
+        self.model.set_mode("int8" if phase.name == "qat" else "float")
+        if self.compression is not None:
+            self.compression.start(phase.name, fresh=not of_phase(self.history, phase))
+        if not is_over(self.history, phase, self.recipe.train.patience):
+            self._share()
+            self._epochs(phase)
+        if self.chief and self.recipe.train.keep == "best" and not self.stopped:
+            restore_weights(self.run.best(phase.name), self.model)
+
+    def _share(self) -> None:
+        """Give all workers the chief's weights, optimizer and history."""
+        if self.distribution is None:
+            return
+        owners = {"model": self.model, "optimizer": self.optimizer}
+        lines = [asdict(line) for line in self.history]
+        lines = unpack(self.distribution.share(pack(owners, lines)), owners, "from the chief")
+        self.history = [Epoch(**line) for line in lines]
+
+    def _step(self) -> tuple[Callable, Callable]:
+        """A training step, and the state to start from."""
+        if self.distribution is not None:
+            return self.distribution.train_step(self.model, self.optimizer, self.recipe)
+        size = self.recipe.train.batch_size
+        step = train_step(self.model, self.optimizer, self.recipe)
+        return step, lambda: self.model.zero_state(size)
+
+    def _evaluate(self, predict) -> float:
+        found = b""
+        if self.chief:
+            right = accuracy(predict(self.validation.features), self.validation.labels)
+            found = np.float64(right).tobytes()
+        if self.distribution is not None:
+            found = self.distribution.share(found)
+        return float(np.frombuffer(found)[0])
+
+    def _epochs(self, phase: Phase) -> None:
+        with precision(self.model, self.recipe):
+            self._some_epochs(phase)
+
+    def _some_epochs(self, phase: Phase) -> None:
+        step, zero_state = self._step()
+        predict = recipe_predictor(self.model, self.recipe)
+        done = len(of_phase(self.history, phase))
+        total = (phase.epochs - done) * self.steps
+        with progress(f"training ({phase.name})", total, "batches") as advance:
+            for epoch in range(phase.first_epoch + done, phase.first_epoch + phase.epochs):
+                start = time.monotonic()
+                loss = self._epoch(phase, epoch, step, zero_state(), advance)
+                right = self._evaluate(predict)
+                seconds = round(time.monotonic() - start, 2)
+                self._note(Epoch(phase.name, epoch, loss, right, seconds), phase)
+                advance(0, f"epoch {epoch + 1}: validation {right:.2%}")
+                over = is_over(self.history, phase, self.recipe.train.patience)
+                if self.stopped or over:
+                    return
+
+    def _epoch(self, phase: Phase, epoch: int, step, state, advance: Advance) -> float:
+        """Take all batches of an epoch; gives their mean loss."""
+        recipe, training, first = self.recipe, self.training, (epoch - phase.first_epoch)
+        rates = learning_rates(
+            phase.learning_rate, phase.epochs * self.steps, first * self.steps, recipe.train
+        )
+        losses = []
+        batches = training_batches(
+            recipe, training.features, training.labels, epoch, training.taught
+        )
+        for at, (rate, batch) in enumerate(zip(rates, batches, strict=False)):
+            self.optimizer.learning_rate.assign(rate)
+            loss, state = step(*batch, state, tf.constant([recipe.seed, epoch * self.steps + at]))
+            losses.append(loss)
+            if self.compression is not None:
+                self.compression.after_step(epoch * self.steps + at)
+            advance()
+        return float(np.mean(losses))
+
+    def _note(self, epoch: Epoch, phase: Phase) -> None:
+        """Write down an epoch and the weights it gave."""
+        self.history.append(epoch)
+        if not self.chief:
+            return
+        if self.log is not None:
+            self.log(epoch, float(self.optimizer.learning_rate))
+        if self.recipe.train.keep == "best" and best_of(of_phase(self.history, phase)) is epoch:
+            # Before the checkpoint: killed in between, the epoch is trained, and best, again.
+            save_weights(self.run.best(phase.name), self.model)
+        write_history(self.run.history, self.history)
+        lines = [asdict(line) for line in self.history]
+        save(self.run.checkpoint, self.model, self.optimizer, lines)
+        if self.after_epoch is not None:
+            self.stopped = self.after_epoch(epoch) and not all_over(self.history, self.recipe)
 
 
 def calibrate(model: KeywordModel, recipe: Recipe, training: Clips) -> None:
@@ -120,72 +243,7 @@ def calibrate(model: KeywordModel, recipe: Recipe, training: Clips) -> None:
         points.set_recorded()
 
 
-def predictor(model: KeywordModel) -> Callable[[Shards | np.ndarray], np.ndarray]:
-    """A function from features (examples, frames, size) to posteriors (examples, classes).
-
-    The posteriors are those of a clip's last frame, in the mode the model is in at the first call.
-    """
-
-    @tf.function(jit_compile=True)
-    def last_posteriors(batch: tf.Tensor) -> tf.Tensor:
-        return tf.nn.softmax(model(batch)[0][:, -1])
-
-    def predict(features: Shards | np.ndarray) -> np.ndarray:
-        parts = []
-        for start in range(0, len(features), EVALUATION_BATCH):
-            batch = features[start : start + EVALUATION_BATCH].astype(np.float32)
-            missing = EVALUATION_BATCH - len(batch)  # one shape: one compilation
-            padded = np.pad(batch, ((0, missing), (0, 0), (0, 0)))
-            parts.append(last_posteriors(tf.constant(padded)).numpy()[: len(batch)])
-        return np.concatenate(parts)
-
-    return predict
-
-
-def accuracy(posteriors: np.ndarray, labels: np.ndarray) -> float:
-    """Share of clips whose largest posterior is the label's."""
-    return float((posteriors.argmax(axis=1) == labels).mean())
-
-
 def save_model(model: KeywordModel, path: Path) -> None:
     """Write ``model.keras``, whole or not at all."""
     with whole(path) as temporary:
         model.save(temporary)
-
-
-def _run_phase(
-    model, optimizer, recipe, phase, done, training, validation, run, before
-) -> list[Epoch]:
-    steps = batches_per_epoch(recipe, len(training.labels))
-    step, predict = train_step(model, optimizer, recipe), predictor(model)
-    history: list[Epoch] = []
-    left = phase.first_epoch + phase.epochs - done
-    with progress(f"training ({phase.name})", left * steps, "batches") as advance:
-        for epoch in range(done, phase.first_epoch + phase.epochs):
-            rates = learning_rates(
-                phase.learning_rate, phase.epochs * steps, (epoch - phase.first_epoch) * steps
-            )
-            state, losses = model.zero_state(recipe.train.batch_size), []
-            batches = training_batches(
-                recipe, training.features, training.labels, epoch, training.taught
-            )
-            for at, (rate, batch) in enumerate(zip(rates, batches, strict=False)):
-                optimizer.learning_rate.assign(rate)
-                loss, state = step(*batch, state, tf.constant([recipe.seed, epoch * steps + at]))
-                losses.append(loss)
-                advance()
-            right = accuracy(predict(validation.features), validation.labels)
-            history.append(Epoch(phase.name, epoch, float(np.mean(losses)), right))
-            advance(0, f"epoch {epoch + 1}: validation {history[-1].validation_accuracy:.2%}")
-            write_history(run.history, before + history)
-            save(run.checkpoint, model, optimizer, [asdict(line) for line in before + history])
-    return history
-
-
-def write_history(path: Path, history: list[Epoch]) -> None:
-    """Write ``history.csv``."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, [*Epoch.__dataclass_fields__], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(asdict(line) for line in history)
-    write_text(path, text.getvalue())

@@ -6,12 +6,15 @@ from typing import Literal
 import numpy as np
 
 from kws.errors import ModelError
+from kws.nn.answers import recipe_predictor
+from kws.nn.dscnn import SameConv
 from kws.nn.layers import Attention
+from kws.nn.losses import pools
 from kws.nn.models import KeywordModel
 from kws.nn.recurrent import Recurrent
 from kws.nn.stem import Conv
-from kws.nn.training import predictor
 from kws.recipe import Recipe
+from kws.tflite.emit_dscnn import dscnn_macs
 from kws.tflite.emit_stream import State, build_stream
 from kws.tflite.emit_window import build_window
 from kws.tflite.metadata import NAME, Metadata, metadata_json
@@ -42,17 +45,28 @@ def convert(
     Raises
     ------
     ModelError
-        When a model that needs the whole window is to be a stream.
+        When a model that needs the whole window is to be a stream, or one that fires at any moment
+        a window.
     """
     if form == "stream" and weights.bidirectional:
         raise ModelError(
             f"recipe {recipe.name}: a bidirectional model reads the window's end first, it cannot "
             "be a stream; use --form window"
         )
+    if form == "stream" and not weights.layers:
+        raise ModelError(
+            f"recipe {recipe.name}: a convolutional model takes the mean over a whole window, it "
+            "cannot be a stream; use --form window"
+        )
     if form == "stream" and weights.pooling != "last":
         raise ModelError(
             f"recipe {recipe.name}: {weights.pooling} pooling is over a whole window, it cannot be "
             "a stream; use --form window"
+        )
+    if form == "window" and pools(recipe):
+        raise ModelError(
+            f"recipe {recipe.name}: trained with loss max_pooling, it answers at any moment, where "
+            "a window gives its last alone; use --form stream"
         )
     int8 = recipe.quantize.mode != "none"
     facts = Metadata(
@@ -64,8 +78,10 @@ def convert(
         precision="int8" if int8 else "float32",
         frames_per_step=weights.stride if form == "stream" else recipe.window_frames,
         clip_ms=recipe.data.clip_ms,
+        clip_answer="peak" if pools(recipe) else "last",
         decoder=recipe.decoder,
         macs_per_second=macs_per_second(weights, recipe, form),
+        unseen_words=recipe.data.unseen,
         figures=figures or {},
     )
     float_facts = facts.model_copy(update={"precision": "float32", "figures": {}})
@@ -88,16 +104,19 @@ def macs_per_second(weights: ModelWeights, recipe: Recipe, form: Form) -> int:
     if form == "stream":
         steps_per_second = recipe.features.frames_per_second / weights.stride
         return round((weights.macs_per_step() + head) * steps_per_second)
+    if not weights.layers:
+        head += dscnn_macs(weights, recipe.window_frames)
+        return round(head * 1000 / recipe.data.clip_ms)
     steps = recipe.window_frames // weights.stride
     if weights.attend:
         head += steps * (weights.attend.kernel.size + len(weights.attend.kernel))
     return round((weights.macs_per_step() * steps + head) * 1000 / recipe.data.clip_ms)
 
 
-def keras_posteriors(model: KeywordModel, features: np.ndarray) -> np.ndarray:
+def keras_posteriors(model: KeywordModel, recipe: Recipe, features: np.ndarray) -> np.ndarray:
     """The float model's posteriors (examples, classes) of (examples, frames, size) features."""
     model.set_mode("float")
-    return predictor(model)(features)
+    return recipe_predictor(model, recipe)(features)
 
 
 def read_weights(model: KeywordModel) -> ModelWeights:
@@ -130,6 +149,7 @@ def _convolution(layer: Conv) -> Convolution:
         taps=layer.taps,
         stride=layer.stride,
         ranges=layer.points.ranges(),
+        same=isinstance(layer, SameConv),
     )
 
 

@@ -88,8 +88,9 @@ class Runner:
     def classify(self, features: np.ndarray) -> np.ndarray:
         """A clip's posteriors: (frames, size) features -> (labels,).
 
-        A stream starts from silence and gives its last step's posteriors. ``clip_frames`` frames,
-        of which the first ones that fill no whole step are left out.
+        A stream starts from silence and gives its last step's posteriors, or, where the metadata
+        say ``peak``, those of the first step at which a keyword has its highest. ``clip_frames``
+        frames, of which the first ones that fill no whole step are left out.
         """
         if features.shape != (self.metadata.clip_frames, self.metadata.features.size):
             raise ValueError(
@@ -97,9 +98,12 @@ class Runner:
             )
         self.reset()
         stored = self.inputs[0].quantize(features[len(features) % self.metadata.frames_per_step :])
-        for call in stored.reshape(-1, *self.inputs[0].shape):
-            posteriors = self.step_stored(call)
-        return self.outputs[0].dequantize(posteriors)[0]
+        calls = stored.reshape(-1, *self.inputs[0].shape)
+        steps = np.concatenate([self.step_stored(call) for call in calls])
+        answer = -1
+        if self.metadata.clip_answer == "peak":
+            answer = steps[:, : len(self.metadata.keywords)].max(axis=1).argmax()
+        return self.outputs[0].dequantize(steps[answer])
 
 
 def open_model(path: Path, engine: Engine = "litert") -> Runner:

@@ -36,14 +36,19 @@ class Metadata(BaseModel):
     """Feature frames that one call takes: 1 in a stream, the whole window otherwise."""
     clip_ms: Annotated[float, Field(gt=0)]
     """Length of a training clip: what a keyword fits into."""
+    clip_answer: Literal["last", "peak"] = "last"
+    """Which of a stream's steps answers for a clip: the last, or that of the highest keyword."""
     decoder: DecoderConfig
     macs_per_second: int
     """Multiply-accumulates a second of audio (a window called once a clip length)."""
+    unseen_words: tuple[str, ...] = ()
+    """Words that were kept out of training, for evaluation to judge the model by."""
     figures: dict[str, float | int] = {}
     """What was measured when the file was verified."""
 
     @property
     def keywords(self) -> tuple[str, ...]:
+        """The first of the labels."""
         return tuple(label for label in self.labels if label not in (UNKNOWN, SILENCE))
 
     @property

@@ -1,10 +1,12 @@
 """Proof of a deployed file: float Keras, float TFLite, int8 LiteRT and int8 TFLM side by side."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from kws.progress import progress
+from kws.spotting.open_set import OpenSet, measure_open_set
 from kws.tflite.arena import arena_bytes, smallest_arena
 from kws.tflite.interpreter import Engine, Runner
 from kws.tflite.metadata import Metadata, parse
@@ -60,10 +62,13 @@ class Verification:
     tensor_types: dict[str, int]
     confusion: tuple[tuple[int, ...], ...]
     """Of the deployed file in TFLM: clips by true label (rows) and given label (columns)"""
+    open_set: OpenSet | None = field(default=None, kw_only=True)
+    """Of the same: what it does with words never heard; None where an older run did not ask"""
 
     def figures(self) -> dict[str, float | int]:
         """The few that go into the model's metadata."""
         deployed = self.rows[-1]
+        unseen = _open_set_figures(self.open_set) if self.open_set else {}
         return {
             "validation_clips": self.clips,
             "validation_accuracy": round(deployed.accuracy, 5),
@@ -71,6 +76,7 @@ class Verification:
             "agreement_with_float": round(deployed.agreement_with_float, 5),
             "arena_bytes": self.arena_bytes,
             "arena_smallest_bytes": self.arena_smallest_bytes,
+            **unseen,
         }
 
 
@@ -81,6 +87,7 @@ def verify(
     keras_posteriors: np.ndarray,
     features: np.ndarray,
     labels: np.ndarray,
+    unseen: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> Verification:
     """Run both files on validation clips, in LiteRT and in TFLM.
 
@@ -89,6 +96,8 @@ def verify(
     float_data, data : the float file, and the one to be deployed.
     keras_posteriors : (clips, classes), of the float Keras model.
     features : (clips, frames, size), raw. labels : (clips,) int.
+    unseen : the same two of clips of words never heard, with indices in the metadata's
+        ``unseen_words``; the deployed file hears them in TFLM.
 
     Raises
     ------
@@ -106,14 +115,12 @@ def verify(
     ]
     if kind == "int8":
         plan.insert(0, ("float TFLite", float_data, "litert"))
-    with progress("verifying", len(plan) * len(features), "clips") as advance:
+    others, words = unseen or (features[:0], labels[:0])
+    with progress("verifying", len(plan) * len(features) + len(others), "clips") as advance:
         for name, file, engine in plan:
             runner = Runner(file, engine, name)
-            posteriors = []
-            for clip in features:
-                posteriors.append(runner.classify(clip))
-                advance()
-            found[name] = np.stack(posteriors)
+            found[name] = classify_all(runner, features, advance)
+        of_unseen = classify_all(runner, others, advance)  # the last one is deployed, in TFLM
     used_bytes = arena_bytes(data)
     rows = [_row(name, found, labels, plan[-2][0]) for name in found]
     return Verification(
@@ -128,7 +135,40 @@ def verify(
         operators=operators(model),
         tensor_types=tensor_types(model),
         confusion=_confusion(labels, found[plan[-1][0]].argmax(axis=1), len(metadata.labels)),
+        open_set=measure_open_set(
+            found[plan[-1][0]],
+            labels,
+            of_unseen,
+            words,
+            metadata.labels,
+            metadata.unseen_words,
+            metadata.decoder.threshold,
+        ),
     )
+
+
+def classify_all(
+    runner: Runner, clips: np.ndarray, advance: Callable[[], None] = lambda: None
+) -> np.ndarray:
+    """Posteriors (clips, labels) of (clips, frames, size) features; ``advance`` after each."""
+    posteriors = np.zeros((len(clips), len(runner.metadata.labels)), np.float32)
+    for index, clip in enumerate(clips):
+        posteriors[index] = runner.classify(clip.astype(np.float32))
+        advance()
+    return posteriors
+
+
+def _open_set_figures(found: OpenSet) -> dict[str, float | int]:
+    figures: dict[str, float | int] = {
+        "threshold_validation_accuracy": round(found.decoder.accuracy.value or 0.0, 5),
+    }
+    if found.maximum.taken.value is None:
+        return figures
+    return figures | {
+        "unseen_clips": found.maximum.taken.total,
+        "unseen_taken": round(found.maximum.taken.value, 5),
+        "unseen_taken_at_threshold": round(found.decoder.taken.value or 0.0, 5),
+    }
 
 
 def _confusion(labels: np.ndarray, given: np.ndarray, classes: int) -> tuple[tuple[int, ...], ...]:

@@ -1,0 +1,96 @@
+"""What training asks of a model's answers, and at which steps of a clip it asks."""
+
+import tensorflow as tf
+
+from kws.recipe import Recipe
+
+
+def asked(logits: tf.Tensor, recipe: Recipe) -> tf.Tensor:
+    """Of a clip's logits (batch, steps, classes), those at steps that may be asked."""
+    return logits if pools(recipe) else logits[:, -recipe.train.loss_frames :]
+
+
+def pools(recipe: Recipe) -> bool:
+    """Whether a clip's answer is the one at the step where a keyword has its highest posterior."""
+    return recipe.train.loss == "max_pooling"
+
+
+def loss_of(logits: tf.Tensor, targets: tf.Tensor, taught: tf.Tensor, recipe: Recipe) -> tf.Tensor:
+    """What asks for the labels, and for the teachers' answers where there are teachers.
+
+    Parameters
+    ----------
+    logits : (batch, steps, classes). targets, taught : (batch, classes).
+    """
+    train = recipe.train
+    if pools(recipe):
+        logits = at_peaks(logits, targets, len(recipe.data.keywords))
+    weights = _weights(targets, recipe)
+    wanted = targets * (1 - train.label_smoothing) + train.label_smoothing / logits.shape[-1]
+    loss = _cross_entropy(logits, wanted, weights)
+    if train.distill is None:
+        return loss
+    share, warmth = train.distill.share, train.distill.temperature
+    # The square keeps this part's gradients as large as the other's, whatever the temperature.
+    teaching = _cross_entropy(logits / warmth, taught, weights)
+    return (1 - share) * loss + share * warmth**2 * teaching
+
+
+def divergence(wanted: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """Mean Kullback-Leibler divergence of the posteriors from the wanted ones."""
+    difference = tf.nn.log_softmax(wanted) - tf.nn.log_softmax(logits)
+    return tf.reduce_mean(tf.reduce_sum(tf.nn.softmax(wanted) * difference, axis=-1))
+
+
+def at_peaks(logits: tf.Tensor, targets: tf.Tensor, keywords: int) -> tf.Tensor:
+    """The logits at two steps of each clip, by which max-pooling learns (Sun et al. 2016).
+
+    Of a keyword's clip twice those where its keyword has its highest posterior; of another clip
+    those where any keyword has it, and the last.
+
+    Parameters
+    ----------
+    logits : (batch, steps, classes). targets : (batch, classes); the largest is the clip's class.
+    keywords : how many of the classes, the first ones.
+
+    Returns
+    -------
+    (batch, 2, classes)
+    """
+    steps, label = logits.shape[1], tf.argmax(targets, axis=1)
+    own = tf.one_hot(label, logits.shape[-1])[:, None]
+    posteriors = tf.stop_gradient(tf.nn.softmax(logits))
+    spoken = label < keywords
+    watched = tf.where(
+        spoken[:, None],
+        tf.reduce_sum(posteriors * own, axis=-1),
+        tf.reduce_max(posteriors[..., :keywords], axis=-1),
+    )
+    peak = tf.argmax(watched, axis=1)
+    second = tf.where(spoken, peak, tf.constant(steps - 1, peak.dtype))
+    return tf.one_hot(tf.stack([peak, second], axis=1), steps) @ logits
+
+
+def peak_answer(posteriors: tf.Tensor, keywords: int) -> tf.Tensor:
+    """The posteriors (batch, classes) at the step where a keyword has its highest one.
+
+    As :meth:`kws.tflite.interpreter.Runner.classify` finds them: of equal ones the first.
+    """
+    highest = tf.reduce_max(posteriors[..., :keywords], axis=-1)
+    return tf.gather(posteriors, tf.argmax(highest, axis=1), axis=1, batch_dims=1)
+
+
+def _weights(targets: tf.Tensor, recipe: Recipe) -> tf.Tensor | None:
+    """How much each clip counts (batch, 1): by its class, mixed where classes are."""
+    given = recipe.train.class_weights
+    if not given:
+        return None
+    by_class = [given.get(label, 1.0) for label in recipe.data.labels]
+    return targets @ tf.constant(by_class, shape=(len(by_class), 1))
+
+
+def _cross_entropy(logits: tf.Tensor, targets: tf.Tensor, weights: tf.Tensor | None) -> tf.Tensor:
+    """Mean over clips and steps, of (batch, steps, classes) and (batch, classes)."""
+    spread = tf.repeat(targets[:, None], logits.shape[1], axis=1)
+    losses = tf.nn.softmax_cross_entropy_with_logits(spread, logits)
+    return tf.reduce_mean(losses if weights is None else weights * losses)
