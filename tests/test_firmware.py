@@ -25,10 +25,10 @@ from kws.firmware.export import (
     resolver_name,
 )
 from kws.tflite.arena import arena_bytes, smallest_arena
-from kws.tflite.pack import pack
 from kws.tflite.interpreter import open_model
 from kws.tflite.metadata import NAME, metadata_json, parse
 from kws.tflite.operators import operators
+from kws.tflite.pack import pack
 
 TOOL = Path(__file__).parents[1] / "tools" / "export_firmware.py"
 WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror"]

@@ -8,11 +8,11 @@ import tensorflow as tf
 import tf_keras as keras
 
 from kws.data.stats import FeatureStats
+from kws.nn.answers import predictor
 from kws.nn.cells import CELLS, STATE
 from kws.nn.dropout import Dropout
 from kws.nn.models import build_model, load_model, trainable_weights
 from kws.nn.recurrent import Bidirectional, Recurrent
-from kws.nn.answers import predictor
 from kws.nn.training import save_model
 from kws.recipe_model import ModelConfig
 from kws.tflite.convert import read_weights

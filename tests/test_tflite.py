@@ -16,11 +16,11 @@ from kws.nn.cells import CELLS
 from kws.recipe_io import parse_recipe
 from kws.tflite.arena import arena_bytes, smallest_arena
 from kws.tflite.builder import ModelBuilder, Quant
-from kws.tflite.pack import pack
 from kws.tflite.convert import convert, read_weights
 from kws.tflite.interpreter import Runner, open_model
 from kws.tflite.metadata import NAME, metadata_json, parse
 from kws.tflite.operators import operators, require_tflm, tensor_types
+from kws.tflite.pack import pack
 from kws.tflite.weights import fold_normalization, to_steps, weight_quant
 
 GRUS = [

@@ -50,8 +50,8 @@ def main() -> None:
     if compressed:
         print(
             f"{compressed.file}: {compressed.file_bytes:,} bytes, {compressed.deflated_bytes:,} "
-            f"deflated (plain: {compressed.plain_file_bytes:,}, "
-            f"{compressed.plain_deflated_bytes:,}); the same answers to {compressed.clips:,} clips; "
+            f"deflated (plain: {compressed.plain_file_bytes:,} and "
+            f"{compressed.plain_deflated_bytes:,}); {compressed.clips:,} clips answered alike; "
             f"arena {compressed.arena_smallest_bytes:,} bytes to start"
         )
     print(f"model: {out}\nreport: {report_run(folder, out, data)}")
