@@ -39,9 +39,9 @@ class TrainConfig(Section):
     class_weights: dict[Label, ClassWeight] | None = None
     """How much a class's clips count in the loss; 1 where not named."""
     loss: Literal["last", "max_pooling"] = "last"
-    """``max_pooling``: a stream learns to fire at any moment (Sun et al. 2016). A keyword's clip is
-    learned at the step where its keyword has its highest posterior, another clip where any keyword
-    has it, and at the last; a clip's answer is that of the step where a keyword is highest."""
+    """``max_pooling``: a stream learns to fire at any moment (Sun et al. 2016). A clip's answer is
+    that of the step where a keyword has its highest posterior. It is learned there, and, if it is a
+    keyword's, where its own keyword has it, else at the last step."""
     distill: DistillConfig | None = None
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Share of each layer's inputs (but for the features) set to 0, in float training."""

@@ -45,8 +45,9 @@ def divergence(wanted: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
 def at_peaks(logits: tf.Tensor, targets: tf.Tensor, keywords: int) -> tf.Tensor:
     """The logits at two steps of each clip, by which max-pooling learns (Sun et al. 2016).
 
-    Of a keyword's clip twice those where its keyword has its highest posterior; of another clip
-    those where any keyword has it, and the last.
+    One is where any keyword has its highest posterior, for it decides the clip's answer. The other
+    is, of a keyword's clip, where its own keyword has it; of another clip the last. Without the
+    first one, a keyword that fires where another is said would cost nothing.
 
     Parameters
     ----------
@@ -60,15 +61,10 @@ def at_peaks(logits: tf.Tensor, targets: tf.Tensor, keywords: int) -> tf.Tensor:
     steps, label = logits.shape[1], tf.argmax(targets, axis=1)
     own = tf.one_hot(label, logits.shape[-1])[:, None]
     posteriors = tf.stop_gradient(tf.nn.softmax(logits))
-    spoken = label < keywords
-    watched = tf.where(
-        spoken[:, None],
-        tf.reduce_sum(posteriors * own, axis=-1),
-        tf.reduce_max(posteriors[..., :keywords], axis=-1),
-    )
-    peak = tf.argmax(watched, axis=1)
-    second = tf.where(spoken, peak, tf.constant(steps - 1, peak.dtype))
-    return tf.one_hot(tf.stack([peak, second], axis=1), steps) @ logits
+    any_peak = tf.argmax(tf.reduce_max(posteriors[..., :keywords], axis=-1), axis=1)
+    own_peak = tf.argmax(tf.reduce_sum(posteriors * own, axis=-1), axis=1)
+    other = tf.where(label < keywords, own_peak, tf.constant(steps - 1, own_peak.dtype))
+    return tf.one_hot(tf.stack([any_peak, other], axis=1), steps) @ logits
 
 
 def peak_answer(posteriors: tf.Tensor, keywords: int) -> tf.Tensor:
