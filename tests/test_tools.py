@@ -66,13 +66,14 @@ def test_evaluate_agrees_with_the_proof(tone_run, tone_data, tmp_path):
     ("form", "state"), [("stream", "internal"), ("window", "explicit")], ids=["internal", "window"]
 )
 def test_other_forms_of_the_same_run(tone_run, tmp_path, form, state):
-    out = tmp_path / f"{form}.tflite"
-    run_tool("convert.py", tone_run, "--form", form, "--state", state, "--out", out)
+    run, out = tmp_path / "run", tmp_path / f"{form}.tflite"
+    shutil.copytree(tone_run, run)
+    run_tool("convert.py", run, "--form", form, "--state", state, "--out", out)
     facts = open_model(out, "tflm").metadata
     assert (facts.form, facts.state) == (form, "none" if form == "window" else "internal")
     expected = open_model(tone_run / "model.tflite").metadata.figures["validation_accuracy"]
     assert facts.figures["validation_accuracy"] == pytest.approx(expected, abs=0.02)
-    metrics = json.loads((tone_run / "metrics.json").read_text())["verification"]
+    metrics = json.loads((run / "metrics.json").read_text())["verification"]
     assert {"model.tflite", out.name} <= set(metrics)
 
 
