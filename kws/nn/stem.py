@@ -3,6 +3,7 @@
 import tensorflow as tf
 import tf_keras as keras
 
+from kws.nn.convolve import add_bias, batch_normalize, depthwise, full
 from kws.nn.dropout import Dropout
 from kws.nn.points import Points, WeightPoint
 
@@ -14,10 +15,10 @@ _MOMENTUM = 0.99
 class Conv(keras.layers.Layer):
     """A convolution without padding, batch normalisation, ReLU and a quantization point.
 
-    Written as sums over the kernel's few taps, which XLA compiles far better than convolutions of
-    few channels. A depthwise kernel has an int8 scale for each channel: they differ by much, and
-    have but a few taps. :meth:`fold` ends batch normalisation (Ioffe & Szegedy 2015) for good: from
-    then on kernel and bias hold it, as they will on the device.
+    Written as sums over the kernel's few taps (:mod:`kws.nn.convolve`). A depthwise kernel has an
+    int8 scale for each channel: they differ by much, and have but a few taps. :meth:`fold` ends
+    batch normalisation (Ioffe & Szegedy 2015) for good: from then on kernel and bias hold it, as
+    they will on the device.
 
     Parameters
     ----------
@@ -69,7 +70,8 @@ class Conv(keras.layers.Layer):
         values = self.multiply(inputs, kernel)
         if not self.folded:
             values = self.normalize(values, training)
-        return self.points("relu", tf.nn.relu(values + self.bias))
+        values = add_bias(values, tf.convert_to_tensor(self.bias))
+        return self.points("relu", tf.nn.relu(values))
 
     def fold(self) -> None:
         """Put the batch normalisation into kernel and bias, and end it; again, nothing changes."""
@@ -87,38 +89,17 @@ class Conv(keras.layers.Layer):
 
     def multiply(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
         """The convolution alone."""
-        apply = self._depthwise if self.kind == "depthwise" else self._full
-        return apply(self._shifted(inputs), kernel)
-
-    def _shifted(self, inputs: tf.Tensor) -> list[tf.Tensor]:
-        """The inputs of each tap, by frame and band of the output."""
-        _, frames, bands, _ = inputs.shape
-        rows, columns = self.out(frames, 0), self.out(bands, 1)
-        return [
-            inputs[
-                :,
-                row : row + self.stride[0] * (rows - 1) + 1 : self.stride[0],
-                column : column + self.stride[1] * (columns - 1) + 1 : self.stride[1],
-            ]
-            for row in range(self.taps[0])
-            for column in range(self.taps[1])
-        ]
-
-    def _full(self, parts: list[tf.Tensor], kernel: tf.Tensor) -> tf.Tensor:
-        together = tf.concat(parts, axis=-1)
-        products = tf.reshape(together, (-1, together.shape[-1])) @ kernel
-        return tf.reshape(products, (*together.shape[:-1], self.channels))
-
-    def _depthwise(self, parts: list[tf.Tensor], kernel: tf.Tensor) -> tf.Tensor:
-        return tf.add_n([part * kernel[tap] for tap, part in enumerate(parts)])
+        convolve = depthwise if self.kind == "depthwise" else full
+        return convolve(inputs, tf.convert_to_tensor(kernel), self.taps, self.stride)
 
     def normalize(self, values: tf.Tensor, training: bool) -> tf.Tensor:
         """Batch normalisation, without its bias."""
-        mean, variance = self.mean, self.variance
-        if training:
-            mean, variance = tf.nn.moments(values, [0, 1, 2])
-            self.remember(mean, variance)
-        return (values - mean) * (self.gamma / tf.sqrt(variance + EPSILON))
+        if not training:
+            return (values - self.mean) * (self.gamma / tf.sqrt(self.variance + EPSILON))
+        scale = tf.convert_to_tensor(self.gamma)
+        values, mean, variance = batch_normalize(values, scale, EPSILON)
+        self.remember(mean, variance)
+        return values
 
     def remember(self, mean: tf.Tensor, variance: tf.Tensor) -> None:
         """Move the kept statistics a little towards a batch's."""
