@@ -82,6 +82,29 @@ def train_seeds(
     return result
 
 
+def seeds_of(folder: Path) -> Seeds | None:
+    """What :func:`train_seeds` wrote, of which a run folder is one; None of any other folder.
+
+    Raises
+    ------
+    RunError
+        When what it wrote is damaged.
+    """
+    base, _, seed = folder.resolve().name.rpartition("_seed")
+    path = folder.resolve().with_name(f"{base}_seeds.json")
+    if not (base and seed.isdecimal() and path.is_file()):
+        return None
+    found = read_json(path)
+    try:
+        figures = {
+            name: Figure(tuple(one["values"]), one["mean"], one["standard_deviation"])
+            for name, one in found["figures"].items()
+        }
+        return Seeds(found["recipe"], tuple(found["seeds"]), tuple(found["runs"]), figures)
+    except (AttributeError, KeyError, TypeError) as error:
+        raise RunError(f"{path}: not what --seeds wrote ({error!r}); run it again") from error
+
+
 def run_figures(folder: Path) -> dict[str, float]:
     """What was measured of a run's ``model.tflite``: accuracies are 0..1.
 

@@ -9,6 +9,7 @@ import pytest
 from conftest import ROOT, refused, run_tool
 
 from kws.errors import ModelError, RunError
+from kws.files import write_json
 from kws.recipe_io import read_recipe
 from kws.report.model_card import licence_of
 from kws.report.publish import check_published, publish
@@ -90,6 +91,30 @@ def test_another_seed_of_the_recipe_is_published(tone_run, tone_data, folder, mo
     out = publish(tone_run, Path("tones"), tone_data)
     assert read_recipe(out.recipe).seed == 5
     assert "--set seed=1" in out.card.read_text()
+
+
+def test_the_card_has_the_figures_of_all_seeds(tone_run, tone_data, folder, tmp_path, monkeypatch):
+    run = tmp_path / "tones_seed1"
+    shutil.copytree(tone_run, run)
+    figures = {
+        "validation_accuracy": {"values": [0.9, 0.96], "mean": 0.93, "standard_deviation": 0.0424},
+        "training_minutes": {"values": [4.0, 6.0], "mean": 5.0, "standard_deviation": 1.4142},
+        "macs_per_second": {"values": [1.0, 1.0], "mean": 1.0, "standard_deviation": 0.0},
+    }
+    file = tmp_path / "tones_seeds.json"
+    write_json(file, {"recipe": "tones", "seeds": [1, 2], "runs": ["a", "b"], "figures": figures})
+    monkeypatch.chdir(folder.parent)
+    card = publish(run, Path("tones"), tone_data).card.read_text()
+    assert "from 2 seeds, of which this file is seed 1" in card
+    assert "| | seed 1 | seed 2 | mean ± deviation |\n| --- | --- | --- | --- |\n" in card
+    assert "| accuracy in TFLM | 90.00% | 96.00% | 93.00 ± 4.24 % |\n" in card
+    assert "| minutes of training | 4.0 | 6.0 | 5.0 ± 1.4 |\n" in card
+    assert "macs" not in card
+    assert "python tools/train.py tones.yaml --data DIR --seeds 2\n" in card
+    assert "python tools/publish.py runs/tones_seed1 tones\n" in card
+    file.write_text('{"seeds": [1]}')
+    with pytest.raises(RunError, match=r"tones_seeds.json: not what --seeds wrote"):
+        publish(run, Path("tones"), tone_data)
 
 
 def test_refuses_runs_that_prove_nothing(tone_run, tone_data, folder, tmp_path):

@@ -131,14 +131,15 @@ class _Training:
     def _phase(self, phase: Phase) -> None:
         if any(epoch.epoch >= phase.first_epoch + phase.epochs for epoch in self.history):
             return  # the checkpoint is of a later phase
+        fresh = not of_phase(self.history, phase)
         if phase.name == "qat":
             self.model.fold()
-            if self.chief and not of_phase(self.history, phase):
-                calibrate(self.model, self.recipe, self.training)
-                reset(self.optimizer)
-        self.model.set_mode("int8" if phase.name == "qat" else "float")
         if self.compression is not None:
-            self.compression.start(phase.name, fresh=not of_phase(self.history, phase))
+            self.compression.start(phase.name, fresh)
+        if phase.name == "qat" and self.chief and fresh:
+            calibrate(self.model, self.recipe, self.training)
+            reset(self.optimizer)
+        self.model.set_mode("int8" if phase.name == "qat" else "float")
         if not is_over(self.history, phase, self.recipe.train.patience):
             self._share()
             self._epochs(phase)

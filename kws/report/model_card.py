@@ -8,6 +8,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from kws.recipe import FeatureConfig, Recipe
 from kws.report.run_facts import VerifiedFile, recipe_summary
+from kws.report.seeds_table import seed_rows
+from kws.seeds import Seeds
 from kws.spotting.metrics import Scores, Share, score, share
 from kws.tflite.metadata import Metadata
 
@@ -20,6 +22,7 @@ def model_card(
     folder: str,
     recipe_file: str,
     licence: str,
+    seeds: Seeds | None = None,
 ) -> str:
     """The card as Markdown, the same for the same arguments.
 
@@ -28,6 +31,7 @@ def model_card(
     recipe : that of the run. facts, metadata : of the file. data : its bytes.
     folder, recipe_file : where it is published, and its recipe, as commands name them.
     licence : of the training clips, in a line; empty where their folder names none.
+    seeds : what the recipe gave from several seeds, this run's among them.
     """
     environment = Environment(
         loader=PackageLoader("kws.report"),
@@ -54,7 +58,9 @@ def model_card(
         scores=_scores(facts, metadata.labels),
         source=_source(recipe, licence),
         unheard=_unheard(facts),
-        commands=_commands(recipe, facts, folder, recipe_file),
+        seeds=seeds,
+        seed_rows=_seed_rows(seeds) if seeds else [],
+        commands=_commands(recipe, facts, folder, recipe_file, seeds),
         path=f"{folder}/model.tflite",
     )
 
@@ -113,9 +119,29 @@ def _unheard(facts: VerifiedFile) -> str:
     )
 
 
-def _commands(recipe: Recipe, facts: VerifiedFile, folder: str, recipe_file: str) -> list[str]:
-    run = f"runs/{recipe.name}"
+def _seed_rows(seeds: Seeds) -> list[list[str]]:
+    wanted = (
+        "validation_accuracy",
+        "float_validation_accuracy",
+        "agreement_with_float",
+        "unseen_taken",
+        "unseen_taken_at_threshold",
+        "threshold_validation_accuracy",
+        "training_minutes",
+    )
+    return seed_rows(seeds, tuple(name for name in wanted if name in seeds.figures))
+
+
+def _commands(
+    recipe: Recipe, facts: VerifiedFile, folder: str, recipe_file: str, seeds: Seeds | None
+) -> list[str]:
     data = "" if recipe.data.folder else " --data DIR"
+    if seeds:
+        return [
+            f"python tools/train.py {recipe_file}{data} --seeds {len(seeds.seeds)}",
+            f"python tools/publish.py runs/{recipe.name}_seed{recipe.seed} {folder}",
+        ]
+    run = f"runs/{recipe.name}"
     state = f" --state {facts.state}" if facts.state == "internal" else ""
     return [
         f"python tools/train.py {recipe_file}{data} --set seed={recipe.seed} --out {run}",

@@ -13,6 +13,7 @@ from kws.recipe_io import read_recipe
 from kws.report.model_card import licence_of, model_card
 from kws.report.run_facts import VerifiedFile, read_verified
 from kws.run import first_difference, open_run
+from kws.seeds import seeds_of
 from kws.tflite.golden import check_golden, make_golden, read_golden, write_golden
 from kws.tflite.metadata import Metadata, parse, read_bytes, read_metadata
 
@@ -78,7 +79,14 @@ def publish(run_path: Path, folder: Path, data: Path | None = None) -> Published
     )
     golden = make_golden(model, split.features[:], split.labels)
     card = model_card(
-        recipe, facts, metadata, model, _named(folder), _named(out.recipe), licence_of(data)
+        recipe,
+        facts,
+        metadata,
+        model,
+        _named(folder),
+        _named(out.recipe),
+        licence_of(data),
+        seeds_of(run_path),
     )
     write_bytes(out.model, model)
     write_golden(golden, out.golden)

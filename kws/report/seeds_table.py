@@ -11,6 +11,7 @@ _NAMES = {
     "validation_accuracy": "accuracy in TFLM",
     "float_validation_accuracy": "float accuracy",
     "agreement_with_float": "= float",
+    "training_minutes": "minutes of training",
 }
 
 
@@ -21,10 +22,21 @@ def print_seeds(found: Seeds) -> None:
     for seed in found.seeds:
         table.add_column(f"seed {seed}", justify="right", no_wrap=True)
     table.add_column("mean ± deviation", justify="right", no_wrap=True)
-    for name, figure in found.figures.items():
-        values = [_text(name, value) for value in figure.values]
-        table.add_row(_NAMES.get(name, name.replace("_", " ")), *values, spread_text(name, figure))
+    for row in seed_rows(found, tuple(found.figures)):
+        table.add_row(*row)
     Console().print(table)
+
+
+def seed_rows(found: Seeds, names: tuple[str, ...]) -> list[list[str]]:
+    """Of each figure its name, its value by seed, and mean and deviation, as text."""
+    return [
+        [
+            _NAMES.get(name, name.replace("_", " ")),
+            *(_text(name, value) for value in found.figures[name].values),
+            spread_text(name, found.figures[name]),
+        ]
+        for name in names
+    ]
 
 
 def spread_text(name: str, figure: Figure) -> str:
