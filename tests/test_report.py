@@ -212,7 +212,7 @@ def test_every_implementation_has_its_row_and_meaning(run):
 def test_drift_of_a_stream_and_of_a_window(run):
     text = page(run).text
     assert "1.25 steps in the first minute, 1.50 in minute 10 (largest 1.75)" in text
-    assert "A step of the state is 1/128." in text
+    assert "A step of the state is one of its int8 values." in text
     assert "model_window.tflite : each window starts from a fresh state" in text
     drift = entry("x")["drift"] | {"of": "posteriors"}
     verify_as(run, entry("model.tflite", state="internal", drift=drift))

@@ -37,7 +37,7 @@ class Drift:
     """How far the deployed stream is from the float one, minute by minute, in steps."""
 
     of: str
-    """``state`` (steps of 1/128), or ``posteriors`` (1/256) where the state is kept inside"""
+    """``state`` (int8 steps of each), or ``posteriors`` (1/256) where the state is kept inside"""
     first_minute_steps: float
     last_minute_steps: float
     largest_minute_steps: float
@@ -200,15 +200,17 @@ def measure_drift(
     farther from the float one in the last minute than in the first.
     """
     exact, deployed = Runner(float_data, "litert", "float"), Runner(data, "tflm", "deployed")
-    per_minute = round(60 * deployed.metadata.features.frames_per_second)
+    taken = deployed.metadata.frames_per_step
+    per_minute = round(60 * deployed.metadata.features.frames_per_second / taken)
     order = np.random.default_rng(0).permutation(len(features))
     frames = features[order].reshape(-1, features.shape[-1])
+    calls = frames[: len(frames) // taken * taken].reshape(-1, taken, features.shape[-1])
     explicit = deployed.metadata.state == "explicit"
     means = []
     with progress("measuring state drift", minutes, "minutes") as advance:
         for minute in range(minutes):
             differences = [
-                _difference(exact, deployed, frames[i % len(frames)], explicit)
+                _difference(exact, deployed, calls[i % len(calls)], explicit)
                 for i in range(minute * per_minute, (minute + 1) * per_minute)
             ]
             means.append(float(np.mean(differences)))
@@ -216,11 +218,13 @@ def measure_drift(
     return Drift("state" if explicit else "posteriors", means[0], means[-1], max(means), minutes)
 
 
-def _difference(exact: Runner, deployed: Runner, frame: np.ndarray, explicit: bool) -> float:
-    """One step of both; the mean difference of their states, or posteriors, in steps."""
-    wanted, given = exact.step(frame), deployed.step(frame)
+def _difference(exact: Runner, deployed: Runner, frames: np.ndarray, explicit: bool) -> float:
+    """One step of both; the mean difference of their states, or posteriors, in int8 steps."""
+    wanted, given = exact.step(frames), deployed.step(frames)
     if not explicit:
         return float(np.abs(given - wanted).mean() / STEP)
     pairs = zip(deployed.inputs[1:], deployed.state, exact.state, strict=True)
-    parts = [np.abs(info.dequantize(state) - real).mean() * 128 for info, state, real in pairs]
+    parts = [
+        np.abs(info.dequantize(state) - real).mean() / info.scale for info, state, real in pairs
+    ]
     return float(np.mean(parts))
