@@ -1,6 +1,6 @@
 """What a model answers to whole clips, and how often it is right."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import tensorflow as tf
@@ -30,16 +30,18 @@ def predictor(
             return tf.nn.softmax(logits[:, -1])
         return peak_answer(tf.nn.softmax(logits), keywords)
 
-    def predict(features: Shards | np.ndarray) -> np.ndarray:
-        parts = []
-        for start in range(0, len(features), EVALUATION_BATCH):
-            batch = features[start : start + EVALUATION_BATCH].astype(np.float32)
-            missing = EVALUATION_BATCH - len(batch)  # one shape: one compilation
-            padded = np.pad(batch, ((0, missing), (0, 0), (0, 0)))
-            parts.append(answer(tf.constant(padded)).numpy()[: len(batch)])
-        return np.concatenate(parts)
+    return lambda features: np.concatenate(list(by_batches(answer, features)))
 
-    return predict
+
+def by_batches(
+    answer: Callable[[tf.Tensor], tf.Tensor], features: Shards | np.ndarray
+) -> Iterator[np.ndarray]:
+    """What a compiled function gives of (examples, frames, size) features, a batch at a time."""
+    for start in range(0, len(features), EVALUATION_BATCH):
+        batch = features[start : start + EVALUATION_BATCH].astype(np.float32)
+        missing = EVALUATION_BATCH - len(batch)  # one shape: one compilation
+        padded = np.pad(batch, ((0, missing), (0, 0), (0, 0)))
+        yield answer(tf.constant(padded)).numpy()[: len(batch)]
 
 
 def recipe_predictor(

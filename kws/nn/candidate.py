@@ -1,14 +1,12 @@
 """A candidate of the search: trained as any recipe is, and forgotten."""
 
-import csv
 import gc
 import shutil
 from pathlib import Path
 
-import tensorflow as tf
 import tf_keras as keras
 
-from kws.nn.epochs import AfterEpoch, Epoch, all_over
+from kws.nn.epochs import AfterEpoch, Epoch, all_over, read_history
 from kws.nn.train_recipe import train_recipe
 from kws.recipe import Recipe
 from kws.run import RunFolder
@@ -26,7 +24,6 @@ def train_candidate(
     -------
     the history, and a message for each clip that could not be read.
     """
-    tf.get_logger().setLevel("ERROR")  # warns of functions traced anew: each is another model
     run = RunFolder(out)
     before = read_history(run.history) if run.history.is_file() else []
     if any(after_epoch(epoch) for epoch in before) and not all_over(before, recipe):
@@ -38,17 +35,3 @@ def train_candidate(
     finally:  # many candidates in one process
         keras.backend.clear_session()
         gc.collect()
-
-
-def read_history(path: Path) -> list[Epoch]:
-    """The epochs of a ``history.csv``."""
-    with open(path, newline="", encoding="utf-8") as file:
-        return [
-            Epoch(
-                line["phase"],
-                int(line["epoch"]),
-                float(line["loss"]),
-                float(line["validation_accuracy"]),
-            )
-            for line in csv.DictReader(file)
-        ]

@@ -72,6 +72,8 @@ class Compression:
 
     def after_step(self, step: int) -> None:
         """Hold the kernels to what they are to be; steps are counted from the first of training."""
+        if not self._pruning and not self._clustered:
+            return
         with self._strategy.scope():  # where a model is on several devices, all get the same
             if self._pruning:
                 self._step.assign(step)

@@ -35,7 +35,12 @@ def shifted(values: tf.Tensor, taps: Pair, stride: Pair) -> list[tf.Tensor]:
 def out_shape(values: tf.Tensor, taps: Pair, stride: Pair) -> Pair:
     """Frames and bands that a convolution without padding makes."""
     _, frames, bands, _ = values.shape
-    return (frames - taps[0]) // stride[0] + 1, (bands - taps[1]) // stride[1] + 1
+    return out_size(frames, taps[0], stride[0]), out_size(bands, taps[1], stride[1])
+
+
+def out_size(size: int, taps: int, stride: int) -> int:
+    """The same along one axis, of ``size``."""
+    return (size - taps) // stride + 1
 
 
 def full(values: tf.Tensor, kernel: tf.Tensor, taps: Pair, stride: Pair) -> tf.Tensor:

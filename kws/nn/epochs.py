@@ -75,3 +75,17 @@ def write_history(path: Path, history: Sequence[Epoch]) -> None:
     writer.writeheader()
     writer.writerows(asdict(line) for line in history)
     write_text(path, text.getvalue())
+
+
+def read_history(path: Path) -> list[Epoch]:
+    """The epochs of a ``history.csv``."""
+    with open(path, newline="", encoding="utf-8") as file:
+        return [
+            Epoch(
+                line["phase"],
+                int(line["epoch"]),
+                float(line["loss"]),
+                float(line["validation_accuracy"]),
+            )
+            for line in csv.DictReader(file)
+        ]

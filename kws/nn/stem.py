@@ -3,7 +3,7 @@
 import tensorflow as tf
 import tf_keras as keras
 
-from kws.nn.convolve import add_bias, batch_normalize, depthwise, full
+from kws.nn.convolve import add_bias, batch_normalize, depthwise, full, out_size
 from kws.nn.dropout import Dropout
 from kws.nn.points import Points, WeightPoint
 
@@ -83,10 +83,6 @@ class Conv(keras.layers.Layer):
         self.variance.assign(tf.fill(self.variance.shape, 1.0 - EPSILON))
         self.folded = True
 
-    def out(self, size: int, axis: int) -> int:
-        """Frames (axis 0) or bands (axis 1) that come of ``size``."""
-        return (size - self.taps[axis]) // self.stride[axis] + 1
-
     def multiply(self, inputs: tf.Tensor, kernel: tf.Tensor) -> tf.Tensor:
         """The convolution alone."""
         convolve = depthwise if self.kind == "depthwise" else full
@@ -143,7 +139,8 @@ class Stem(keras.layers.Layer):
         for block in self.by_block():
             first = block[0]
             found.append((first.taps[0] - first.stride[0], bands, channels))
-            bands, channels = first.out(bands, 1), block[-1].channels
+            bands = out_size(bands, first.taps[1], first.stride[1])
+            channels = block[-1].channels
         return [*found, (1, bands, channels)]
 
     def call(

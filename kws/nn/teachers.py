@@ -11,14 +11,13 @@ from kws.data.cache import load_examples
 from kws.data.examples import Examples
 from kws.errors import RecipeError
 from kws.files import whole
+from kws.nn.answers import by_batches
 from kws.nn.models import KeywordModel, load_model
 from kws.progress import progress
 from kws.recipe import Recipe
 from kws.recipe_io import read_recipe
 from kws.recipe_train import DistillConfig
 from kws.run import RunFolder, start_run
-
-_BATCH = 256
 
 
 def teachers_answers(
@@ -111,14 +110,11 @@ def _run(model: KeywordModel, heard: Examples, name: str) -> np.ndarray:
     def last_logits(batch: tf.Tensor) -> tf.Tensor:
         return model(batch)[0][:, -1]
 
-    count, parts = len(heard.labels), []
-    with progress(f"asking {name}", count, "clips") as advance:
-        for start in range(0, count, _BATCH):
-            batch = heard.features[start : start + _BATCH].astype(np.float32)
-            padded = np.pad(batch, ((0, _BATCH - len(batch)), (0, 0), (0, 0)))
-            logits = last_logits(tf.constant(padded)).numpy()[: len(batch)]
+    parts = []
+    with progress(f"asking {name}", len(heard.labels), "clips") as advance:
+        for logits in by_batches(last_logits, heard.features):
             parts.append(logits.astype(np.float16))
-            advance(len(batch))
+            advance(len(logits))
     return np.concatenate(parts)
 
 

@@ -80,9 +80,10 @@ def _taught(
     distill = recipe.train.distill
     if distill is None:
         return None
-    if distribution is None:
-        return teachers_answers(recipe, distill, data, run, training, train_recipe)
     file = io.BytesIO()
-    if distribution.chief:
-        np.save(file, teachers_answers(recipe, distill, data, run, training, train_recipe))
+    if distribution is None or distribution.chief:
+        taught = teachers_answers(recipe, distill, data, run, training, train_recipe)
+        if distribution is None:
+            return taught
+        np.save(file, taught)
     return np.load(io.BytesIO(distribution.share(file.getvalue())), allow_pickle=False)

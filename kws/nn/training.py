@@ -94,16 +94,14 @@ class _Training:
     history: list[Epoch] = field(default_factory=list)
     stopped: bool = False
     log: EpochLog | None = None
-    compression: Compression | None = None
 
     def __post_init__(self) -> None:
-        recipe, train = self.recipe, self.recipe.train
+        recipe = self.recipe
         self.chief = self.distribution is None or self.distribution.chief
         self.steps = batches_per_epoch(recipe, len(self.training.labels))
         self.optimizer = make_optimizer(recipe, self.model)
-        if recipe.compress.prune or recipe.compress.cluster:
-            steps = self.steps * train.epochs
-            self.compression = Compression(recipe.compress, self.model, steps)
+        steps = self.steps * recipe.train.epochs
+        self.compression = Compression(recipe.compress, self.model, steps)
 
     def go(self, tensorboard: bool) -> list[Epoch]:
         """All phases, from the checkpoint on where there is one."""
@@ -120,8 +118,7 @@ class _Training:
                 self._phase(phase)
                 if self.stopped:
                     return self.history
-        if self.compression is not None:
-            self.compression.finish()
+        self.compression.finish()
         self.model.fold()
         if self.recipe.quantize.mode == "calibrate":
             calibrate(self.model, self.recipe, self.training)
@@ -134,8 +131,7 @@ class _Training:
         fresh = not of_phase(self.history, phase)
         if phase.name == "qat":
             self.model.fold()
-        if self.compression is not None:
-            self.compression.start(phase.name, fresh)
+        self.compression.start(phase.name, fresh)
         if phase.name == "qat" and self.chief and fresh:
             calibrate(self.model, self.recipe, self.training)
             reset(self.optimizer)
@@ -173,15 +169,14 @@ class _Training:
         return float(np.frombuffer(found)[0])
 
     def _epochs(self, phase: Phase) -> None:
-        with precision(self.model, self.recipe):
-            self._some_epochs(phase)
-
-    def _some_epochs(self, phase: Phase) -> None:
         step, zero_state = self._step()
         predict = recipe_predictor(self.model, self.recipe)
         done = len(of_phase(self.history, phase))
         total = (phase.epochs - done) * self.steps
-        with progress(f"training ({phase.name})", total, "batches") as advance:
+        with (
+            precision(self.model, self.recipe),
+            progress(f"training ({phase.name})", total, "batches") as advance,
+        ):
             for epoch in range(phase.first_epoch + done, phase.first_epoch + phase.epochs):
                 start = time.monotonic()
                 loss = self._epoch(phase, epoch, step, zero_state(), advance)
@@ -189,8 +184,7 @@ class _Training:
                 seconds = round(time.monotonic() - start, 2)
                 self._note(Epoch(phase.name, epoch, loss, right, seconds), phase)
                 advance(0, f"epoch {epoch + 1}: validation {right:.2%}")
-                over = is_over(self.history, phase, self.recipe.train.patience)
-                if self.stopped or over:
+                if self.stopped or is_over(self.history, phase, self.recipe.train.patience):
                     return
 
     def _epoch(self, phase: Phase, epoch: int, step, state, advance: Advance) -> float:
@@ -207,8 +201,7 @@ class _Training:
             self.optimizer.learning_rate.assign(rate)
             loss, state = step(*batch, state, tf.constant([recipe.seed, epoch * self.steps + at]))
             losses.append(loss)
-            if self.compression is not None:
-                self.compression.after_step(epoch * self.steps + at)
+            self.compression.after_step(epoch * self.steps + at)
             advance()
         return float(np.mean(losses))
 
