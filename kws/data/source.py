@@ -40,3 +40,10 @@ class Source:
         """The recording, or what is used of it."""
         assert self.path is not None, "made silence has no recording"
         return self.path, self.start_s, self.duration_s
+
+    def name_in(self, root: Path) -> str:
+        """The recording's path within a data folder or a manifest's, and where in it."""
+        path, start_s, _ = self.piece
+        base = root if root.is_dir() else root.parent
+        name = str(path.relative_to(base) if path.is_relative_to(base) else path)
+        return f"{name}, from {start_s:g} s" if start_s else name

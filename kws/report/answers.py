@@ -168,10 +168,7 @@ def _steps(runner: Runner, audio: np.ndarray) -> np.ndarray:
 def _name(source: Source, root: Path) -> str:
     if source.path is None:
         return f"silence {source.number + 1}, made from noise"
-    base = root if root.is_dir() else root.parent
-    name = str(source.path.relative_to(base) if source.path.is_relative_to(base) else source.path)
-    piece = f", from {source.start_s:g} s" if source.start_s else ""
-    return name.encode("utf-8", "replace").decode() + piece
+    return source.name_in(root).encode("utf-8", "replace").decode()
 
 
 def _fingerprint(sources: list[Source], labels: tuple[str, ...]) -> str:

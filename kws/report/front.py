@@ -1,31 +1,22 @@
 """The search's results: the front of accuracy against bytes, as a picture and on the terminal."""
 
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
-import matplotlib.style
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 from rich.console import Console
 from rich.table import Table
 
-from kws.files import whole
+from kws.report.svg import PAPER, draw_png
 from kws.search.plan import Budget
 from kws.search.results import REPEATED, STOPPED, TRAINED, Tried, front, winner
 from kws.search.space import CELLS, stem_text, units_text
 
 _COLOURS = dict(zip(CELLS, ("#0072b2", "#d55e00", "#009e73", "#cc79a7"), strict=True))
 """Of Okabe and Ito (2008): told apart by all eyes"""
-_STYLE = {
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": "#dddddd",
-}
 
 
 def plot_front(tried: list[Tried], budget: Budget, title: str, path: Path) -> None:
@@ -33,25 +24,24 @@ def plot_front(tried: list[Tried], budget: Budget, title: str, path: Path) -> No
 
     Candidates that were stopped early are small and hollow, at the accuracy they had then.
     """
-    with matplotlib.style.context(["default", _STYLE]):
-        figure = Figure(figsize=(7.2, 4.4), layout="constrained")
-        FigureCanvasAgg(figure)
-        axes = figure.subplots()
-        _dots(axes, tried)
-        line = front(tried)
-        sizes, shares = [_bytes(one) for one in line], [one.accuracy or 0.0 for one in line]
-        axes.step(sizes, shares, where="post", color="#555555", lw=1, zorder=1)
-        if line:
-            axes.plot(sizes[-1], shares[-1], "o", ms=12, mfc="none", mec="black", label="winner")
-        axes.axvline(budget.max_bytes, color="#999999", ls="--", lw=1, label="budget")
-        axes.set_title(title, loc="left")
-        axes.set_xlabel("bytes of model.tflite")
-        axes.set_ylabel("validation accuracy")
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-        axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-        figure.legend(loc="outside right center", frameon=False)
-        with whole(path) as temporary:
-            figure.savefig(temporary, format="png", dpi=150)
+    draw_png(path, (7.2, 4.4), partial(_draw, tried=tried, budget=budget, title=title))
+
+
+def _draw(figure: Figure, tried: list[Tried], budget: Budget, title: str) -> None:
+    axes = figure.subplots()
+    _dots(axes, tried)
+    line = front(tried)
+    sizes, shares = [_bytes(one) for one in line], [one.accuracy or 0.0 for one in line]
+    axes.step(sizes, shares, where="post", color=PAPER.soft, lw=1, zorder=1)
+    if line:
+        axes.plot(sizes[-1], shares[-1], "o", ms=12, mfc="none", mec=PAPER.ink, label="winner")
+    axes.axvline(budget.max_bytes, color=PAPER.soft, ls="--", lw=1, label="budget")
+    axes.set_title(title, loc="left")
+    axes.set_xlabel("bytes of model.tflite")
+    axes.set_ylabel("validation accuracy")
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+    figure.legend(loc="outside right center")
 
 
 def _dots(axes: Axes, tried: list[Tried]) -> None:

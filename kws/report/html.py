@@ -25,7 +25,7 @@ from kws.report.run_facts import (
 )
 from kws.report.tables import drift_text
 from kws.run import RunFolder
-from kws.spotting.metrics import Scores, Share, detection_trade_off, score
+from kws.spotting.metrics import Scores, Share, detection_trade_off, scores_of
 from kws.tflite.interpreter import open_model
 from kws.tflite.verify import Row
 
@@ -131,20 +131,18 @@ def _interval_text(share: Share) -> str:
 def _chapter(run: RunFolder, file: VerifiedFile, recipe: Recipe, most: int) -> Chapter:
     labels = recipe.data.labels
     counts = np.array(file.confusion, np.int64)
-    indices = np.indices(counts.shape).reshape(2, -1)
-    truth, given = np.repeat(indices, counts.ravel(), axis=1)
     answers = read_answers(answers_path(run, file.file), file.confusion)
     shown, named = show_mistakes(answers, recipe, max(most, 1)) if answers else ([], [])
     return Chapter(
         facts=file,
         deployed=file.rows[-1],
-        scores=score(truth, given, labels),
+        scores=scores_of(counts, labels),
         drift=drift_text(file.drift) if file.drift else "",
         matrix=Markup(plots.confusion(file.file, counts, labels)),
         trade_offs=_trade_offs(file.file, answers, recipe) if answers else Markup(),
         shown=shown,
         named=named,
-        wrong=int((truth != given).sum()),
+        wrong=int(counts.sum() - counts.trace()),
     )
 
 

@@ -4,13 +4,13 @@ import hashlib
 from pathlib import Path
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from kws.recipe import FeatureConfig, Recipe
+from kws.report.page import page_environment
 from kws.report.run_facts import VerifiedFile, recipe_summary
 from kws.report.seeds_table import seed_rows
 from kws.seeds import Seeds
-from kws.spotting.metrics import Scores, Share, score, share
+from kws.spotting.metrics import Share, scores_of, share
 from kws.tflite.metadata import Metadata
 
 
@@ -33,15 +33,7 @@ def model_card(
     licence : of the training clips, in a line; empty where their folder names none.
     seeds : what the recipe gave from several seeds, this run's among them.
     """
-    environment = Environment(
-        loader=PackageLoader("kws.report"),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # it is Markdown
-    )
-    environment.filters["count"] = lambda value: f"{value:,}"
+    environment = page_environment(autoescape=False)  # it is Markdown
     environment.filters["percent"] = _percent
     environment.filters["interval"] = lambda found: f"{found.low:.1%} to {found.high:.1%}"
     others = [label for label in metadata.labels if label not in metadata.keywords]
@@ -55,7 +47,7 @@ def model_card(
         features=_features(recipe.features),
         sha256=hashlib.sha256(data).hexdigest(),
         rows=[(row.name, _of(row.accuracy, facts.clips)) for row in facts.rows],
-        scores=_scores(facts, metadata.labels),
+        scores=scores_of(np.asarray(facts.confusion), metadata.labels),
         source=_source(recipe, licence),
         unheard=_unheard(facts),
         seeds=seeds,
@@ -80,14 +72,6 @@ def _percent(value: float | None) -> str:
 
 def _of(value: float, clips: int) -> Share:
     return share(round(value * clips), clips)
-
-
-def _scores(facts: VerifiedFile, labels: tuple[str, ...]) -> Scores:
-    counts = np.asarray(facts.confusion)
-    truth, answers = (
-        np.repeat(index.ravel(), counts.ravel()) for index in np.indices(counts.shape)
-    )
-    return score(truth, answers, labels)
 
 
 def _features(config: FeatureConfig) -> str:

@@ -5,11 +5,11 @@ import base64
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 
-def page_environment() -> Environment:
+def page_environment(autoescape: bool = True) -> Environment:
     """Jinja's, with the templates of this package; a name that is missing is an error."""
     environment = Environment(
         loader=PackageLoader("kws.report"),
-        autoescape=True,
+        autoescape=autoescape,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -150,9 +150,7 @@ def _name(source: Source, root: Path) -> str:
         return f"made silence {source.number}"
     if source.made:
         return f"made word {source.number}"
-    base = root if root.is_dir() else root.parent
-    name = str(source.path.relative_to(base) if source.path.is_relative_to(base) else source.path)
-    return f"{name}, from {source.start_s:g} s" if source.start_s else name
+    return source.name_in(root)
 
 
 def _settings(config: AugmentConfig) -> list[tuple[str, str]]:

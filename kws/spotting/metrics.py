@@ -54,7 +54,11 @@ def score(truth: np.ndarray, answers: np.ndarray, labels: tuple[str, ...]) -> Sc
     ValueError
         When the two differ in length, or an index is not one of a label.
     """
-    matrix = confusion_matrix(truth, answers, len(labels))
+    return scores_of(confusion_matrix(truth, answers, len(labels)), labels)
+
+
+def scores_of(matrix: np.ndarray, labels: tuple[str, ...]) -> Scores:
+    """The same from counts, (labels, labels), truth along the rows."""
     given, there, right = matrix.sum(axis=0), matrix.sum(axis=1), matrix.diagonal()
     return Scores(
         accuracy=share(int(right.sum()), int(matrix.sum())),

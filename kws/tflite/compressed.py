@@ -13,6 +13,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from kws.tflite.encodings import Encoded, encode
 from kws.tflite.metadata import parse
+from kws.tflite.operators import builtin
 from kws.tflite.pack import pack
 
 DECODE = "TFLM_DECODE"
@@ -91,7 +92,7 @@ class _Graph:
 
     def _kernel_of(self, operator: schema.OperatorT) -> int | None:
         """Index of the constant int8 kernel that an operator reads, if it does."""
-        if _builtin(self._model.operatorCodes[operator.opcodeIndex]) not in _READERS:
+        if builtin(self._model.operatorCodes[operator.opcodeIndex]) not in _READERS:
             return None
         index = int(operator.inputs[1])
         if index in self._decoded:
@@ -155,17 +156,13 @@ def _bytes_tensor(model: schema.ModelT, data: bytes) -> schema.TensorT:
 def _decode_code(model: schema.ModelT) -> int:
     custom = schema.BuiltinOperator.CUSTOM
     for index, code in enumerate(model.operatorCodes):
-        if _builtin(code) == custom:
+        if builtin(code) == custom:
             return index
     code = schema.OperatorCodeT()
     code.builtinCode = code.deprecatedBuiltinCode = custom
     code.customCode, code.version = DECODE, 1
     model.operatorCodes.append(code)
     return len(model.operatorCodes) - 1
-
-
-def _builtin(code: schema.OperatorCodeT) -> int:
-    return max(code.builtinCode, code.deprecatedBuiltinCode)
 
 
 def _empty_unused(model: schema.ModelT) -> None:

@@ -65,4 +65,9 @@ def tensor_types(model: schema.ModelT) -> dict[str, int]:
 def _name(code: schema.OperatorCodeT) -> str:
     if code.customCode:
         return code.customCode.decode().removeprefix("TFLM_")
-    return _NAMES[max(code.builtinCode, code.deprecatedBuiltinCode)]
+    return _NAMES[builtin(code)]
+
+
+def builtin(code: schema.OperatorCodeT) -> int:
+    """The number of a builtin operator; files of old schemas have it in another field."""
+    return max(code.builtinCode, code.deprecatedBuiltinCode)
