@@ -45,6 +45,14 @@ def data_folder(given: Path | None, recipe: "Recipe", source: Path) -> Path:
     return given or Path(recipe.data.folder or "")
 
 
+def speak_corpus(given: Path | None, recipe: "Recipe", data: Path) -> None:
+    """Speak the recipe's own corpus into its folder, if it has one and no ``--data`` is given."""
+    if recipe.data.synthetic and not given:
+        from kws.data.synthetic import make_corpus
+
+        make_corpus(recipe.data, recipe.features.sample_rate_hz, data, recipe.seed)
+
+
 def _keep_the_terminal() -> io.BufferedRandom:
     """Leave standard error to Python; what C++ libraries write there goes to a file.
 

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cli import data_folder, run
+from cli import data_folder, run, speak_corpus
 
 if TYPE_CHECKING:
     from kws.recipe import Recipe
@@ -29,10 +29,7 @@ def main() -> None:
     data = data_folder(arguments.data, recipe, arguments.recipe)
 
     plan = Plan(recipe, data, out, budget, arguments.trials)
-    if recipe.data.synthetic and not arguments.data:
-        from kws.data.synthetic import make_corpus
-
-        make_corpus(recipe.data, recipe.features.sample_rate_hz, data, recipe.seed)
+    speak_corpus(arguments.data, recipe, data)
 
     from kws.nn.candidate import train_candidate
     from kws.search.search import search

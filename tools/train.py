@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cli import data_folder, run
+from cli import data_folder, run, speak_corpus
 
 if TYPE_CHECKING:
     from kws.recipe import Recipe
@@ -22,10 +22,7 @@ def main() -> None:
     recipe = read_recipe(arguments.recipe, tuple(changes))
     out = arguments.out or Path("runs") / recipe.name
     data = data_folder(arguments.data, recipe, arguments.recipe)
-    if recipe.data.synthetic and not arguments.data:
-        from kws.data.synthetic import make_corpus
-
-        make_corpus(recipe.data, recipe.features.sample_rate_hz, data, recipe.seed)
+    speak_corpus(arguments.data, recipe, data)
     if arguments.seeds is None:
         _train(recipe, data, out, arguments.resume, arguments.tensorboard)
         if _writes(recipe):
