@@ -7,7 +7,7 @@ from conftest import TONE_RECIPE, refused, run_tool
 from kws.data.cache import load_examples
 from kws.errors import RecipeError
 from kws.nn.models import load_model
-from kws.nn.teachers import teachers_answers
+from kws.nn.teachers import as_student, teachers_answers
 from kws.nn.train_recipe import train_recipe
 from kws.recipe_io import read_recipe
 from kws.recipe_train import DistillConfig
@@ -71,6 +71,33 @@ def test_answers_are_the_mean_of_warm_posteriors(teacher, tone_data, tmp_path):
     np.testing.assert_allclose(warm, expected, atol=2e-3)
     np.testing.assert_allclose(cool.sum(axis=1), 1.0, atol=5e-3)
     assert warm.max(axis=1).mean() < cool.max(axis=1).mean()
+
+
+def test_words_that_the_student_does_not_tell_apart_are_unknown_to_it():
+    """yes 0.5; bed 0.1, cat 0.2 and unknown 0.1 are 0.4 together; silence 0.1."""
+    told = ("yes", "bed", "cat", "unknown", "silence")
+    logits = np.log([[0.5, 0.1, 0.2, 0.1, 0.1]]) + 7.0
+    found = np.exp(as_student(logits, told, ("yes", "unknown", "silence")) - 7.0)
+    np.testing.assert_allclose(found, [[0.5, 0.4, 0.1]])
+    same = ("silence", "cat", "yes", "bed", "unknown")
+    np.testing.assert_allclose(
+        np.exp(as_student(logits, told, same) - 7.0), [[0.1, 0.2, 0.5, 0.1, 0.1]]
+    )
+
+
+def test_a_teacher_of_more_words_teaches_one_of_fewer(teacher, tone_data, tmp_path):
+    """Chirps that fall are a word for the teacher, unknown for the student."""
+    text = TONE_RECIPE.replace("[low, high]", "[low]")
+    text = text.replace("epochs: 16", f"epochs: 3, distill: {{teachers: [{teacher}]}}")
+    (tmp_path / "student.yaml").write_text(text)
+    recipe = read_recipe(tmp_path / "student.yaml")
+    run = RunFolder(tmp_path / "runs" / "student")
+    training = load_examples(recipe, tone_data, "training", run.cache)
+    distill = recipe.train.distill
+    taught = teachers_answers(recipe, distill, tone_data, run, training, train_recipe)
+    assert taught.shape == (len(training.labels), 3)
+    np.testing.assert_allclose(taught.sum(axis=1), 1.0, atol=5e-3)
+    assert (taught.argmax(axis=1) == training.labels).mean() > 0.6
 
 
 def test_a_student_follows_its_teacher_where_labels_say_otherwise(teacher, tone_data, tmp_path):

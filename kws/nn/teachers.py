@@ -15,6 +15,7 @@ from kws.nn.answers import by_batches
 from kws.nn.models import KeywordModel, load_model
 from kws.progress import progress
 from kws.recipe import Recipe
+from kws.recipe_data import UNKNOWN
 from kws.recipe_io import read_recipe
 from kws.recipe_train import DistillConfig
 from kws.run import RunFolder, start_run
@@ -60,14 +61,31 @@ def teachers_answers(
             start_run(folder.path, teacher, resume=True)
         if not folder.keras_model.is_file():
             train(teacher, data, folder.path, begun)
-        logits = _logits(recipe, teacher, data, folder, training)
-        total += _softmax(logits.astype(np.float64) / distill.temperature)
+        logits = _logits(recipe, teacher, data, folder, training).astype(np.float64)
+        logits = as_student(logits, teacher.data.labels, recipe.data.labels)
+        total += _softmax(logits / distill.temperature)
     return (total / len(teachers)).astype(np.float16)
 
 
+def as_student(logits: np.ndarray, told: tuple[str, ...], labels: tuple[str, ...]) -> np.ndarray:
+    """A teacher's logits (clips, told) as those of a student's labels: (clips, labels).
+
+    A word that the student does not tell apart counts as unknown: posteriors add up.
+    """
+    found = np.full((len(logits), len(labels)), -np.inf)
+    for label, column in zip(told, logits.T, strict=True):
+        at = labels.index(_heard_as(label, labels))
+        found[:, at] = np.logaddexp(found[:, at], column)
+    return found
+
+
+def _heard_as(label: str, labels: tuple[str, ...]) -> str:
+    return label if label in labels else UNKNOWN
+
+
 def _check(recipe: Recipe, teacher: Recipe, path: str) -> None:
-    problem = ""
-    if teacher.data.labels != recipe.data.labels:
+    problem, labels = "", recipe.data.labels
+    if {_heard_as(label, labels) for label in teacher.data.labels} != set(labels):
         problem = f"its classes are {', '.join(teacher.data.labels)}"
     elif teacher.data.clip_ms != recipe.data.clip_ms:
         problem = f"its clips last {teacher.data.clip_ms} ms"
@@ -78,7 +96,8 @@ def _check(recipe: Recipe, teacher: Recipe, path: str) -> None:
     if problem:
         raise RecipeError(
             f"train.distill.teachers: {path} cannot teach {recipe.name}: {problem}; a teacher has "
-            "the student's classes, clips and unseen words, and learns from labels alone"
+            "the student's classes (more words, where the student has unknown), clips and unseen "
+            "words, and learns from labels alone"
         )
 
 
