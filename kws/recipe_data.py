@@ -44,10 +44,11 @@ class DataConfig(Section):
     """Words in no split, on which the finished model shows what it does with words never heard;
     where not given: on, off, bird, dog, nine and wow, as far as they are no keywords."""
     made_unknown_share: Probability = 0.0
-    """Unknown words made of parts of training clips, as a share of these; they come on top."""
-    extra_unknown: Annotated[str, StringConstraints(min_length=1)] | None = None
-    """Folder or manifest of more words to train ``unknown`` on, such as near misses by
-    ``prepare_data.py say``; keywords and unseen words in it are passed over."""
+    """Unknown words made of parts of training clips, as a share of these; they come on top, and as
+    many keywords joined of two takes, so that a joint tells nothing."""
+    extra: list[Annotated[str, StringConstraints(min_length=1)]] = Field(default_factory=list)
+    """Folders or manifests of more clips to train on, such as near misses and keywords by
+    ``prepare_data.py say``; unseen words in them are passed over, their splits do not matter."""
     synthetic: SyntheticConfig | None = None
 
     @model_validator(mode="before")
@@ -81,9 +82,8 @@ class DataConfig(Section):
                 raise ValueError(f"unseen_words: {word!r} is a class, expected words of the data")
         if len(set(self.unseen)) != len(self.unseen):
             raise ValueError("unseen_words: a word stands twice in the list")
-        if not self.unknown and (self.made_unknown_share or self.extra_unknown):
-            name = "made_unknown_share" if self.made_unknown_share else "extra_unknown"
-            raise ValueError(f"{name} is for the class unknown, but unknown is false")
+        if not self.unknown and self.made_unknown_share:
+            raise ValueError("made_unknown_share is for the class unknown, but unknown is false")
         return self
 
     @property

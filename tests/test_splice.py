@@ -18,7 +18,7 @@ from kws.audio.splice import (
     word_span,
 )
 from kws.data.cache import load_examples
-from kws.data.examples import list_sources, more_unknown
+from kws.data.examples import list_sources, more_sources
 from kws.data.made_words import leaves_keyword, made_sources, spells_keyword
 from kws.data.variants import training_making, variants
 from kws.errors import DataError, RecipeError
@@ -214,13 +214,14 @@ def root(tmp_path):
 
 def sources_of(wanted, root):
     sources = list_sources(root, wanted.data.labels, "training", 0.2, wanted.data.unseen)
-    return sources, more_unknown(wanted, sources)
+    return sources, more_sources(wanted, sources)
 
 
 def test_made_words_are_of_training_clips_and_no_keyword_by_their_letters(root):
     wanted = recipe(share=1.0, copies=20)
     sources, more = sources_of(wanted, root)
-    assert len(more) == 32  # as many as there are clips; silence is none
+    assert len(more) == 64  # as many as there are clips, silence is none; and as many keywords
+    more = more[:32]
     assert {source.label for source in more} == {wanted.data.labels.index("unknown")}
     made = [one for source in more for one in source.made]
     assert len(made) == 32 * 20
@@ -243,6 +244,35 @@ def test_made_words_are_of_training_clips_and_no_keyword_by_their_letters(root):
     assert alone == {"yes", "no"}
 
 
+def test_as_many_keywords_are_joined_of_two_takes(root):
+    """So that a joint does not tell that a word is unknown."""
+    more = sources_of(recipe(share=0.5, copies=6), root)[1][16:]
+    assert [source.label for source in more] == [0, 1] * 8
+    for source in more:
+        word = ("yes", "no")[source.label]
+        assert [one.how for one in source.made] == ["rejoined"] * 6
+        pieces = [piece for one in source.made for piece in one.pieces]
+        assert {piece[0].parent.name for piece in pieces} == {word}
+        assert len(set(pieces)) > 2  # other takes for other copies
+    numbers = [source.number for source in sources_of(recipe(share=0.5), root)[1]]
+    assert numbers == list(range(32))
+
+
+def test_two_takes_of_a_word_are_joined_at_one_place():
+    """Each changes from low to high half way, and so do they joined; drawn apart they do not."""
+    takes = [clip((400, 1600), seed=seed) for seed in range(2)]
+
+    def low(**how):
+        """Samples of the low tone, of 3200, counted in stretches of 400 that are full of it."""
+        for seed in range(20):
+            joined = join_words(*takes, np.random.default_rng(seed), RATE, **how)
+            full = [level(joined, 400, at, at + 400) > 0.2 for at in range(0, RATE, 400)]
+            yield 400 * sum(full)
+
+    assert all(2400 <= found <= 3200 for found in low(same=True))
+    assert max(low()) >= 3600
+
+
 def test_keywords_that_allow_nothing_leave_other_words_backwards(root):
     one = recipe(keywords=["no"], share=1.0)
     found = made_sources([s for s in sources_of(one, root)[0] if s.path], one, 30)
@@ -251,6 +281,7 @@ def test_keywords_that_allow_nothing_leave_other_words_backwards(root):
     (root / "no").rename(root / "oo")
     stuck = recipe(keywords=["oo"], share=1.0)
     made = [m for s in sources_of(stuck, root)[1] for m in s.made if m.how == "reversed"]
+    assert made
     assert {m.pieces[0][0].parent.name for m in made} <= {"yes", "tree", "cat"}
 
 
@@ -261,12 +292,13 @@ def test_switching_it_on_leaves_the_rest_as_it_was(root, tmp_path):
     assert plain.key != more.key
     clips = 32 + 8  # of words, and of silence
     assert plain.features.shape[0] == 2 * clips
-    assert more.features.shape[0] == 2 * (clips + 16)
+    assert more.features.shape[0] == 2 * (clips + 32)
     for copy in range(2):
         before = plain.features[copy * clips : (copy + 1) * clips]
-        start = copy * (clips + 16)
+        start = copy * (clips + 32)
         assert np.array_equal(more.features[start : start + clips], before)
-    assert (more.labels.reshape(2, -1)[:, clips:] == on.data.labels.index("unknown")).all()
+    expected = [on.data.labels.index("unknown")] * 16 + [0, 1] * 8
+    assert (more.labels.reshape(2, -1)[:, clips:] == expected).all()
     validation = [
         load_examples(one, root, "validation", tmp_path / "cache").key for one in (off, on)
     ]
@@ -300,24 +332,34 @@ def test_an_unreadable_clip_is_told_once_though_words_are_made_of_it(root, tmp_p
 
 
 def extra_recipe(folder, **data):
-    return recipe(share=0.0, extra_unknown=str(folder), **data)
+    return recipe(share=0.0, extra=[str(folder)], **data)
 
 
-def test_another_folder_adds_unknown_words_to_training_alone(root, tmp_path):
+def test_another_folder_adds_to_training_alone(root, tmp_path):
     extra = tmp_path / "extra"
     for word in ("yes", "yep", "YEAH", "unknown", "off", "silence"):
         io.write(extra / word / f"{VALIDATION}_nohash_0.wav", clip(900), RATE)
     wanted = extra_recipe(extra)
     _, more = sources_of(wanted, root)
-    assert [source.word for source in more] == ["YEAH", "unknown", "yep"]  # no yes, and no off
-    assert {source.label for source in more} == {2}
-    assert [source.number for source in more] == [32, 33, 34]
+    assert [source.path.parent.name for source in more] == ["YEAH", "unknown", "yep", "yes"]
+    assert [source.label for source in more] == [2, 2, 2, 0]  # and no off
+    assert [source.number for source in more] == [32, 33, 34, 35]
     plain = load_examples(recipe(share=0.0), root, "training", tmp_path / "cache")
     found = load_examples(wanted, root, "training", tmp_path / "cache")
     assert np.array_equal(found.features[:40], plain.features[:40])
-    assert len(found.labels) == len(plain.labels) + 2 * 3
-    both = recipe(share=0.5, extra_unknown=str(extra))
-    assert sources_of(both, root)[1][3:] == sources_of(recipe(share=0.5), root)[1]
+    assert len(found.labels) == len(plain.labels) + 2 * 4
+    both = recipe(share=0.5, extra=[str(extra)])
+    assert sources_of(both, root)[1][4:] == sources_of(recipe(share=0.5), root)[1]
+    known = extra_recipe(extra, unknown=False)
+    assert [source.label for source in sources_of(known, root)[1]] == [0]
+
+
+def test_several_folders_add_up(root, tmp_path):
+    for name, word in (("a", "yep"), ("b", "No")):
+        io.write(tmp_path / name / word / "0.wav", clip(900), RATE)
+    two = recipe(share=0.0, extra=[str(tmp_path / "a"), str(tmp_path / "b")])
+    more = sources_of(two, root)[1]
+    assert [(source.label, source.number) for source in more] == [(2, 32), (1, 33)]
 
 
 def test_another_folder_may_have_a_manifest(root, tmp_path):
@@ -328,16 +370,20 @@ def test_another_folder_may_have_a_manifest(root, tmp_path):
         "a.wav,no,,testing,0.1,0.5\n"
     )
     _, more = sources_of(extra_recipe(extra), root)
-    assert [(source.path, source.label) for source in more] == [(extra / "a.wav", 2)]
+    assert [(source.label, source.start_s) for source in more] == [(2, 0.0), (1, 0.1)]
+    assert {source.path for source in more} == {extra / "a.wav"}
     _, more = sources_of(extra_recipe(extra / "manifest.csv"), root)
-    assert len(more) == 1
+    assert len(more) == 2
 
 
 def test_a_folder_that_adds_nothing_is_refused(root, tmp_path):
-    io.write(tmp_path / "only" / "no" / "a.wav", clip(900), RATE)
-    with pytest.raises(DataError, match=r"data.extra_unknown: .*only: holds no alone"):
+    io.write(tmp_path / "only" / "off" / "a.wav", clip(900), RATE)
+    with pytest.raises(DataError, match=r"data.extra: .*only: holds off alone"):
         sources_of(extra_recipe(tmp_path / "only"), root)
-    with pytest.raises(DataError, match=r"data.extra_unknown: .*gone: cannot be listed"):
+    io.write(tmp_path / "other" / "yep" / "a.wav", clip(900), RATE)
+    with pytest.raises(DataError, match=r"data.extra: .*other: holds yep alone, of which"):
+        sources_of(extra_recipe(tmp_path / "other", unknown=False), root)
+    with pytest.raises(DataError, match=r"data.extra: .*gone: cannot be listed"):
         sources_of(extra_recipe(tmp_path / "gone"), root)
 
 
@@ -345,9 +391,9 @@ def test_a_folder_that_adds_nothing_is_refused(root, tmp_path):
     ("data", "message"),
     [
         ({"share": 0.2, "unknown": False}, r"made_unknown_share is for the class unknown"),
-        ({"share": 0.0, "unknown": False, "extra_unknown": "x"}, r"extra_unknown is for the class"),
         ({"share": 1.5}, r"made_unknown_share: found 1.5"),
-        ({"share": 0.0, "extra_unknown": ""}, r"extra_unknown"),
+        ({"share": 0.0, "extra": [""]}, r"data.extra"),
+        ({"share": 0.0, "extra": "folder"}, r"data.extra"),
     ],
 )
 def test_recipes_that_cannot_be(data, message):

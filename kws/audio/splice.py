@@ -46,7 +46,11 @@ def word_span(audio: np.ndarray, sample_rate_hz: int) -> tuple[int, int]:
 
 
 def join_words(
-    first: np.ndarray, second: np.ndarray, rng: np.random.Generator, sample_rate_hz: int
+    first: np.ndarray,
+    second: np.ndarray,
+    rng: np.random.Generator,
+    sample_rate_hz: int,
+    same: bool = False,
 ) -> np.ndarray:
     """Begin with one word and end with another: about half of each, with a short cross-fade.
 
@@ -55,15 +59,17 @@ def join_words(
     Parameters
     ----------
     first, second : float32 (samples,), clips of one word each.
+    same : draw one place for both: of two takes of a word, joined, it is that word.
 
     Returns
     -------
     float32, as long as ``first``.
     """
     (start, end), (start_2, end_2) = spans = [word_span(a, sample_rate_hz) for a in (first, second)]
+    places = [rng.uniform(*JOINT)] * 2 if same else [rng.uniform(*JOINT), rng.uniform(*JOINT)]
     leave, enter = (
-        _quiet_place(audio, span, rng.uniform(*JOINT), sample_rate_hz)
-        for audio, span in zip((first, second), spans, strict=True)
+        _quiet_place(audio, span, place, sample_rate_hz)
+        for audio, span, place in zip((first, second), spans, places, strict=True)
     )
     power = loud_power(first[start:end], sample_rate_hz)
     power_2 = loud_power(second[start_2:end_2], sample_rate_hz)

@@ -18,7 +18,7 @@ import numpy as np
 
 from kws.data.big_files import check_space
 from kws.data.cluster import cluster
-from kws.data.examples import CHUNK, Examples, list_sources, make_features, more_unknown
+from kws.data.examples import CHUNK, Examples, list_sources, make_features, more_sources
 from kws.data.folder import noise_files
 from kws.data.manifest import TRAINING
 from kws.data.material import material_files
@@ -70,7 +70,7 @@ def load_examples(
     sources = list_sources(root, labels, split, recipe.data.silence_share, recipe.data.unseen)
     if split == TRAINING:
         making = training_making(recipe, root, sources)
-        sources += more_unknown(recipe, sources)
+        sources += more_sources(recipe, sources)
     else:
         making = clean_making(recipe.features, recipe.clip_samples, root)
     folder = cache_root / _key(sources, making, split)

@@ -46,30 +46,39 @@ def read_clips(root: Path, labels: tuple[str, ...]) -> list[Clip]:
     ]
 
 
-def read_extra(root: Path, passed_over: tuple[str, ...]) -> list[Clip]:
-    """List the clips of a folder or manifest that only adds unknown words, whatever their split.
+def read_extra(root: Path, labels: tuple[str, ...], unseen_words: tuple[str, ...]) -> list[Clip]:
+    """List the clips of a folder or manifest that adds to training, whatever their split.
 
     Parameters
     ----------
-    passed_over : words whose clips are left alone: keywords, and those that training must not hear.
+    labels : the classes; a clip of a word that is no keyword is ``unknown``, or left out where that
+        is no class.
+    unseen_words : those that training must not hear; their clips are left alone.
 
     Raises
     ------
     DataError
-        When it cannot be used, or holds no clip of another word.
+        When it cannot be used, or holds no clip that training may hear.
     """
     manifest = manifest_of(root)
     try:
         clips = gather_folder(root)[0] if manifest is None else read_manifest(manifest)
     except DataError as error:
-        raise DataError(f"data.extra_unknown: {error}") from error
-    known = {word.casefold() for word in passed_over}
-    kept = [clip for clip in clips if clip.label.casefold() not in {*known, SILENCE}]
+        raise DataError(f"data.extra: {error}") from error
+    known = {label.casefold(): label for label in labels}
+    passed_over = {SILENCE, *(word.casefold() for word in unseen_words)}
+    heard = [clip for clip in clips if clip.label.casefold() not in passed_over]
+    named = [(clip, known.get(clip.label.casefold(), UNKNOWN)) for clip in heard]
+    kept = [
+        replace(clip, label=label, word=word_of(clip.label, label))
+        for clip, label in named
+        if label in labels
+    ]
     if not kept:
         found = ", ".join(sorted({clip.label for clip in clips})[:8])
         raise DataError(
-            f"data.extra_unknown: {root}: holds {found} alone, which are keywords or unseen words; "
-            "give a folder of other words"
+            f"data.extra: {root}: holds {found} alone, of which the recipe takes none; give a "
+            "folder of keywords or of other words that are not among unseen_words"
         )
     return kept
 

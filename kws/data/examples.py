@@ -28,7 +28,7 @@ from kws.data.variants import Making, clean_making, variants
 from kws.errors import AudioError, DataError
 from kws.progress import progress
 from kws.recipe import FeatureConfig, Recipe
-from kws.recipe_data import SILENCE, UNKNOWN
+from kws.recipe_data import SILENCE
 
 CHUNK = 128
 """Sources extracted and stored at a time."""
@@ -79,23 +79,24 @@ def list_sources(
     return sources
 
 
-def more_unknown(recipe: Recipe, sources: list[Source]) -> list[Source]:
-    """The recipe's further examples of unknown words for training: of another folder, and made.
+def more_sources(recipe: Recipe, sources: list[Source]) -> list[Source]:
+    """The recipe's further examples for training: of other folders, and made.
 
     ``sources`` and their random numbers stay as they are; what is made does not depend on the
-    other folder.
+    other folders.
 
     Raises
     ------
     DataError
-        When ``data.extra_unknown`` cannot be used.
+        When a folder of ``data.extra`` cannot be used.
     """
     data, clips = recipe.data, [source for source in sources if source.path is not None]
     more: list[Source] = []
-    if data.extra_unknown:
-        extra = read_extra(Path(data.extra_unknown), (*data.keywords, *data.unseen))
-        label = data.labels.index(UNKNOWN)
-        more += [_source(clip, label, len(clips) + i) for i, clip in enumerate(extra)]
+    extra = [
+        clip for root in data.extra for clip in read_extra(Path(root), data.labels, data.unseen)
+    ]
+    for number, clip in enumerate(extra, start=len(clips)):
+        more.append(_source(clip, data.labels.index(clip.label), number))
     if data.made_unknown_share:
         count = round(data.made_unknown_share * len(clips))
         more += made_sources(clips, recipe, count)

@@ -1,4 +1,4 @@
-"""Unknown words made of training clips: which parts of which, and that they spell no keyword."""
+"""Words made of training clips: which parts of which, and that unknown ones spell no keyword."""
 
 from collections.abc import Sequence
 
@@ -17,13 +17,15 @@ _HOW: tuple[tuple[How, float], ...] = (
     ("last", 0.15),
     ("reversed", 0.15),
 )
-"""The ways of making, and their shares."""
+"""The ways of making unknown words, and their shares."""
 
 
 def made_sources(clips: list[Source], recipe: Recipe, count: int) -> list[Source]:
-    """Draw of what ``count`` unknown words are made, anew for each copy.
+    """Draw of what ``count`` unknown words are made, anew for each copy, and as many keywords.
 
-    Half of all parts are of keywords, each keyword and each other word as often as the next.
+    Half of all parts of unknown words are of keywords, each keyword and each other word as often as
+    the next. The keywords are joined of two takes of themselves, one after the other in turn:
+    without them a joint alone would tell that a word is unknown.
 
     Parameters
     ----------
@@ -40,6 +42,11 @@ def made_sources(clips: list[Source], recipe: Recipe, count: int) -> list[Source
     for number in range(count):
         ways = tuple(_draw(pool, keywords, others, rng) for _ in range(recipe.augment.copies))
         made.append(Source(ways[0].pieces[0][0], label, number, made=ways))
+    for number in range(count):
+        at = number % len(keywords)
+        takes = pool[keywords[at]]
+        ways = tuple(_rejoined(takes, rng) for _ in range(recipe.augment.copies))
+        made.append(Source(ways[0].pieces[0][0], at, count + number, made=ways))
     return made
 
 
@@ -49,6 +56,8 @@ def make_word(
     """Make one word of (samples,) clips: float32 (samples,)."""
     if how == "joined":
         return join_words(clips[0], clips[1], rng, sample_rate_hz)
+    if how == "rejoined":
+        return join_words(clips[0], clips[1], rng, sample_rate_hz, same=True)
     if how == "reversed":
         return reverse_word(clips[0])
     return cut_word(clips[0], how, rng, sample_rate_hz)
@@ -96,6 +105,10 @@ def _draw(
             return Made(how, tuple(_piece(pool[word], rng) for word in words))
     safe = [word for word in others if not leaves_keyword("reversed", word, keywords)] or others
     return Made("reversed", (_piece(pool[safe[rng.integers(len(safe))]], rng),))
+
+
+def _rejoined(takes: list[Piece], rng: np.random.Generator) -> Made:
+    return Made("rejoined", (_piece(takes, rng), _piece(takes, rng)))
 
 
 def _word(keywords: list[str], others: list[str], rng: np.random.Generator) -> str:

@@ -6,7 +6,7 @@ from typing import Literal
 
 Piece = tuple[Path, float, float | None]
 """A sound file, where a clip begins in it, and how long it is (None: to the end); in seconds."""
-How = Literal["joined", "first", "last", "reversed"]
+How = Literal["joined", "first", "last", "reversed", "rejoined"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +14,8 @@ class Made:
     """How a word that nobody said is made."""
 
     how: How
-    """Two words' halves joined; the first or the last part of a word; a word played backwards"""
+    """Two words' halves joined; the first or the last part of a word; a word played backwards; and
+    two takes of one word joined, which is that word still"""
     pieces: tuple[Piece, ...]
     """Two to join, else one"""
 

@@ -13,7 +13,7 @@ from kws.audio import io
 from kws.audio.features import extract
 from kws.audio.spec_augment import spec_augment
 from kws.audio.steps import Log
-from kws.data.examples import list_sources, more_unknown
+from kws.data.examples import list_sources, more_sources
 from kws.data.manifest import TRAINING
 from kws.data.source import Source
 from kws.data.variants import Making, read_clip, training_making, variants
@@ -71,7 +71,7 @@ def make_preview(recipe: Recipe, root: Path, clips: int) -> tuple[list[Example],
     labels = recipe.data.labels
     sources = list_sources(root, labels, TRAINING, recipe.data.silence_share, recipe.data.unseen)
     making = training_making(recipe, root, sources)
-    sources += more_unknown(recipe, sources)
+    sources += more_sources(recipe, sources)
     order = np.random.default_rng((recipe.seed, _PICK)).permutation(len(sources))
     examples: list[Example] = []
     bad: list[str] = []
