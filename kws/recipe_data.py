@@ -27,6 +27,16 @@ class SyntheticConfig(Section):
     """What is said in the test passage, by voices that the corpus does not use."""
 
 
+class SpokenConfig(Section):
+    """Clips that espeak-ng speaks for training, beside those of the data folder."""
+
+    takes_per_keyword: Annotated[int, Field(ge=1, le=100_000)] = 200
+    near_misses: Annotated[int, Field(ge=0, le=1000)] = 24
+    """For each keyword: words and non-words a few phonemes away, never one of the same sound; they
+    are ``unknown``. Those that are ``unseen_words`` are passed over."""
+    takes_per_near_miss: Annotated[int, Field(ge=1, le=100_000)] = 16
+
+
 class DataConfig(Section):
     """Which words, and where the clips come from."""
 
@@ -49,6 +59,7 @@ class DataConfig(Section):
     extra: list[Annotated[str, StringConstraints(min_length=1)]] = Field(default_factory=list)
     """Folders or manifests of more clips to train on, such as near misses and keywords by
     ``prepare_data.py say``; unseen words in them are passed over, their splits do not matter."""
+    spoken: SpokenConfig | None = None
     synthetic: SyntheticConfig | None = None
 
     @model_validator(mode="before")

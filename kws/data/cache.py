@@ -24,6 +24,7 @@ from kws.data.manifest import TRAINING
 from kws.data.material import material_files
 from kws.data.shards import Shards, is_written, read_facts, write_shard
 from kws.data.source import Source
+from kws.data.spoken import SPOKEN, speak
 from kws.data.variants import Making, clean_making, training_making
 from kws.errors import DataError, StorageError
 from kws.files import storage_error, write_json
@@ -70,7 +71,9 @@ def load_examples(
     sources = list_sources(root, labels, split, recipe.data.silence_share, recipe.data.unseen)
     if split == TRAINING:
         making = training_making(recipe, root, sources)
-        sources += more_sources(recipe, sources)
+        with alone(cache_root):
+            spoken = speak(recipe, cache_root.parent / SPOKEN)
+        sources += more_sources(recipe, sources, spoken)
     else:
         making = clean_making(recipe.features, recipe.clip_samples, root)
     folder = cache_root / _key(sources, making, split)

@@ -3,6 +3,7 @@
 What a chunk becomes depends on its sources and the seed alone, not on who computes it or when.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -79,11 +80,17 @@ def list_sources(
     return sources
 
 
-def more_sources(recipe: Recipe, sources: list[Source]) -> list[Source]:
-    """The recipe's further examples for training: of other folders, and made.
+def more_sources(
+    recipe: Recipe, sources: list[Source], spoken: Sequence[Path] = ()
+) -> list[Source]:
+    """The recipe's further examples for training: of other folders, spoken, and made.
 
     ``sources`` and their random numbers stay as they are; what is made does not depend on the
     other folders.
+
+    Parameters
+    ----------
+    spoken : corpora that :func:`kws.data.spoken.speak` gives.
 
     Raises
     ------
@@ -92,9 +99,8 @@ def more_sources(recipe: Recipe, sources: list[Source]) -> list[Source]:
     """
     data, clips = recipe.data, [source for source in sources if source.path is not None]
     more: list[Source] = []
-    extra = [
-        clip for root in data.extra for clip in read_extra(Path(root), data.labels, data.unseen)
-    ]
+    roots = (*map(Path, data.extra), *spoken)
+    extra = [clip for root in roots for clip in read_extra(root, data.labels, data.unseen)]
     for number, clip in enumerate(extra, start=len(clips)):
         more.append(_source(clip, data.labels.index(clip.label), number))
     if data.made_unknown_share:

@@ -90,7 +90,8 @@ def _source(recipe: Recipe, licence: str) -> str:
         )
     named = f"Their licence: {licence}." if licence else "Their folder names no licence."
     heard = f"{recipe.augment.copies} varied copies (noise, rooms, speed, level) of each clip"
-    return f"Recordings of single words; trained on {heard}. {named}"
+    spoken = " and of words spoken by espeak-ng" if recipe.data.spoken else ""
+    return f"Recordings of single words; trained on {heard}{spoken}. {named}"
 
 
 def _unheard(facts: VerifiedFile) -> str:

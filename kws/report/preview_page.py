@@ -1,6 +1,7 @@
 """A page on which one hears and sees what augmentation does to clips."""
 
 import io as bytes_io
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -50,7 +51,9 @@ class Example:
     sounds: list[Sound]
 
 
-def make_preview(recipe: Recipe, root: Path, clips: int) -> tuple[list[Example], list[str]]:
+def make_preview(
+    recipe: Recipe, root: Path, clips: int, spoken: Sequence[Path] = ()
+) -> tuple[list[Example], list[str]]:
     """Vary some training clips of each label, and made words, just as training does.
 
     Parameters
@@ -71,7 +74,7 @@ def make_preview(recipe: Recipe, root: Path, clips: int) -> tuple[list[Example],
     labels = recipe.data.labels
     sources = list_sources(root, labels, TRAINING, recipe.data.silence_share, recipe.data.unseen)
     making = training_making(recipe, root, sources)
-    sources += more_sources(recipe, sources)
+    sources += more_sources(recipe, sources, spoken)
     order = np.random.default_rng((recipe.seed, _PICK)).permutation(len(sources))
     examples: list[Example] = []
     bad: list[str] = []

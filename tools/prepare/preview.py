@@ -39,9 +39,11 @@ def main(arguments: argparse.Namespace) -> None:
 
     recipe = read_recipe(arguments.recipe, tuple(arguments.set))
     data = data_folder(arguments.data, recipe, arguments.recipe)
+    from kws.data.spoken import SPOKEN, speak
     from kws.report.preview_page import make_preview, write_preview
 
-    examples, bad = make_preview(recipe, data, arguments.clips)
+    spoken = speak(recipe, Path("runs") / SPOKEN)
+    examples, bad = make_preview(recipe, data, arguments.clips, spoken)
     write_preview(arguments.out, recipe, examples)
     for message in bad:
         print(f"left out: {message}")
