@@ -38,12 +38,7 @@ def read_clips(root: Path, labels: tuple[str, ...]) -> list[Clip]:
             f"{', '.join(sorted(words)[:8])}: take another recipe or another manifest"
         )
     renamed = {word: label_of(word, keywords) or UNKNOWN for word in words}
-    return [
-        clip
-        if (label := renamed[clip.label]) == clip.label
-        else replace(clip, label=label, word=word_of(clip.label, label))
-        for clip in clips
-    ]
+    return [_relabelled(clip, renamed[clip.label]) for clip in clips]
 
 
 def read_extra(root: Path, labels: tuple[str, ...], unseen_words: tuple[str, ...]) -> list[Clip]:
@@ -69,11 +64,7 @@ def read_extra(root: Path, labels: tuple[str, ...], unseen_words: tuple[str, ...
     passed_over = {SILENCE, *(word.casefold() for word in unseen_words)}
     heard = [clip for clip in clips if clip.label.casefold() not in passed_over]
     named = [(clip, known.get(clip.label.casefold(), UNKNOWN)) for clip in heard]
-    kept = [
-        replace(clip, label=label, word=word_of(clip.label, label))
-        for clip, label in named
-        if label in labels
-    ]
+    kept = [_relabelled(clip, label) for clip, label in named if label in labels]
     if not kept:
         found = ", ".join(sorted({clip.label for clip in clips})[:8])
         raise DataError(
@@ -88,3 +79,9 @@ def manifest_of(root: Path) -> Path | None:
     if root.suffix.lower() == ".csv" and not root.is_dir():
         return root
     return root / NAME if (root / NAME).is_file() else None
+
+
+def _relabelled(clip: Clip, label: str) -> Clip:
+    if label == clip.label:
+        return clip
+    return replace(clip, label=label, word=word_of(clip.label, label))

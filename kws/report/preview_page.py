@@ -60,6 +60,7 @@ def make_preview(
     ----------
     root : data folder or manifest.
     clips : of each; drawn by the recipe's seed, fewer where there are not as many.
+    spoken : corpora that :func:`kws.data.spoken.speak` gives.
 
     Returns
     -------
