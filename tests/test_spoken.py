@@ -50,6 +50,7 @@ def test_keywords_and_what_sounds_like_them_are_trained_on(root, tmp_path):
     clips = [clip for corpus in corpora for clip in read_manifest(corpus / NAME)]
     keywords = [clip for clip in clips if clip.label in ("yes", "down")]
     assert len(keywords) == 2 * 5 + 2 * 2  # the near misses' corpus has takes of them too
+    assert len({clip.path.read_bytes() for clip in clips}) == len(clips)  # none is said twice
     assert len(clips) - len(keywords) == 2 * 12 * 2
     unseen = [clip for clip in clips if clip.label in ("dog", "nine")]
     assert unseen  # both are near "down", and must not be heard

@@ -48,7 +48,8 @@ def _orders(recipe: Recipe) -> Iterator[Order]:
     yield Order(keywords, takes=data.spoken.takes_per_keyword, seed=recipe.seed)
     if data.spoken.near_misses and data.unknown:
         takes, count = data.spoken.takes_per_near_miss, data.spoken.near_misses
-        yield Order(keywords, takes=takes, near_misses=count, seed=recipe.seed)
+        # It says the keywords too: by another seed, or they would be takes of the first once more.
+        yield Order(keywords, takes=takes, near_misses=count, seed=recipe.seed + 1)
 
 
 def _key(order: Order) -> str:
