@@ -45,9 +45,9 @@ def load_examples(
     """Give a split's features, from the cache where they are in it.
 
     ``training``: ``augment.copies`` augmented copies of every clip, and silence made anew for each
-    copy, ``data.silence_share`` of the total, and what the recipe adds: extra, spoken and made. Copy 0 of
-    all clips comes first, then copy 1, and so on. Other splits, and ``all``: clean clips, once.
-    Clips of ``data.unseen_words`` are in none of them.
+    copy, ``data.silence_share`` of the total, and what the recipe adds: extra, spoken and made.
+    Copy 0 of all clips comes first, then copy 1, and so on. Other splits, and ``all``: clean clips,
+    once. Clips of ``data.unseen_words`` are in none of them.
 
     Parameters
     ----------
