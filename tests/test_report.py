@@ -562,7 +562,7 @@ def test_a_model_without_mistakes(run):
         (lambda path: path.write_bytes(path.read_bytes()[:-300]), "BadZipFile"),
         (lambda path: path.write_bytes(b""), "EOFError"),
         (lambda path: np.savez(path, truth=np.zeros(50, np.int32)), "KeyError"),
-        (lambda path: write_answers(path, answers_of(truth=TRUTH + 9)), "IndexError"),
+        (lambda path: write_answers(path, answers_of(truth=TRUTH + 9)), "ValueError"),
         (lambda path: write_answers(path, answers_of(posteriors=np.eye(50))), "ValueError"),
     ],
 )

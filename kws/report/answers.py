@@ -23,6 +23,7 @@ from kws.files import write_bytes
 from kws.progress import progress
 from kws.recipe import Recipe
 from kws.run import RunFolder
+from kws.spotting.metrics import confusion_matrix
 from kws.tflite.interpreter import Runner
 
 WORST = 12
@@ -145,9 +146,8 @@ def read_answers(path: Path, confusion: tuple[tuple[int, ...], ...]) -> Answers 
             answers = Answers(**{field.name: stored[field.name] for field in fields(Answers)})
         if answers.posteriors.shape != (len(answers.truth), len(confusion)):
             raise ValueError(f"{answers.posteriors.shape} posteriors of {len(confusion)} labels")
-        counts = np.zeros((len(confusion), len(confusion)), np.int64)
-        np.add.at(counts, (answers.truth, answers.given), 1)
-    except (OSError, ValueError, KeyError, IndexError, EOFError, zipfile.BadZipFile) as error:
+        counts = confusion_matrix(answers.truth, answers.given, len(confusion))
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise RunError(
             f"{path}: damaged ({type(error).__name__}: {error}); remove it and run "
             f"python tools/convert.py {path.parent} again"

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from kws.progress import progress
+from kws.spotting.metrics import confusion_matrix
 from kws.spotting.open_set import OpenSet, measure_open_set
 from kws.tflite.arena import arena_bytes, smallest_arena
 from kws.tflite.interpreter import Engine, Runner
@@ -121,6 +122,8 @@ def verify(
             runner = Runner(file, engine, name)
             found[name] = classify_all(runner, features, advance)
         of_unseen = classify_all(runner, others, advance)  # the last one is deployed, in TFLM
+    deployed = found[plan[-1][0]]
+    confusion = confusion_matrix(labels, deployed.argmax(axis=1), len(metadata.labels))
     used_bytes = arena_bytes(data)
     rows = [_row(name, found, labels, plan[-2][0]) for name in found]
     return Verification(
@@ -134,9 +137,9 @@ def verify(
         macs_per_second=metadata.macs_per_second,
         operators=operators(model),
         tensor_types=tensor_types(model),
-        confusion=_confusion(labels, found[plan[-1][0]].argmax(axis=1), len(metadata.labels)),
+        confusion=tuple(map(tuple, confusion.tolist())),
         open_set=measure_open_set(
-            found[plan[-1][0]],
+            deployed,
             labels,
             of_unseen,
             words,
@@ -169,12 +172,6 @@ def _open_set_figures(found: OpenSet) -> dict[str, float | int]:
         "unseen_taken": round(found.maximum.taken.value, 5),
         "unseen_taken_at_threshold": round(found.decoder.taken.value or 0.0, 5),
     }
-
-
-def _confusion(labels: np.ndarray, given: np.ndarray, classes: int) -> tuple[tuple[int, ...], ...]:
-    counts = np.zeros((classes, classes), np.int64)
-    np.add.at(counts, (labels, given), 1)
-    return tuple(tuple(int(count) for count in row) for row in counts)
 
 
 def _row(name: str, found: dict[str, np.ndarray], labels: np.ndarray, litert: str) -> Row:
