@@ -86,6 +86,12 @@ class DecoderConfig(Section):
     """Average posterior from which a keyword is detected."""
     refractory_ms: Annotated[float, Field(ge=0, le=60_000)] = 1000.0
     """After a detection nothing more is reported for this long."""
+    keyword_thresholds: dict[str, Annotated[float, Field(gt=0, lt=1)]] = Field(default_factory=dict)
+    """For single keywords, instead of ``threshold``."""
+
+    def threshold_of(self, keyword: str) -> float:
+        """The threshold of one keyword."""
+        return self.keyword_thresholds.get(keyword, self.threshold)
 
 
 class Recipe(Section):
@@ -132,6 +138,12 @@ class Recipe(Section):
                         f"train.{key} {value} is for recurrent models; architecture dscnn reads "
                         "every window afresh and drops out by shares of its own: set it to 0"
                     )
+        for keyword in self.decoder.keyword_thresholds:
+            if keyword not in self.data.keywords:
+                raise ValueError(
+                    f"decoder.keyword_thresholds: {keyword!r} is no keyword"
+                    f"{nearest(keyword, list(self.data.keywords))}"
+                )
         self.train.check(self.data.labels, self.model)
         self.compress.check(self.model, self.train, self.quantize)
         return self

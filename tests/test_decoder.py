@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 
 from kws.recipe import DecoderConfig
-from kws.spotting.decoder import Decoder, Detection, refractory_steps, smoothing_steps
+from kws.spotting.decoder import (
+    Decoder,
+    Detection,
+    detect,
+    needed_sums,
+    refractory_steps,
+    smoothed_sums,
+    smoothing_steps,
+)
 
 LABELS = ("yes", "no", "unknown", "silence")
 YES, NO, UNKNOWN, NOTHING = np.eye(4, dtype=np.float32)
@@ -81,10 +89,53 @@ def test_the_best_of_two_keywords_wins():
 
 
 def test_the_threshold_itself_detects():
-    at = np.array([0.7, 0.3, 0, 0], np.float32)
-    assert len(decode([at], smoothing_ms=100, threshold=0.7)) == 1
-    below = np.array([np.nextafter(np.float32(0.7), np.float32(0)), 0.3, 0, 0], np.float32)
-    assert decode([below], smoothing_ms=100, threshold=0.7) == []
+    at = np.array([0.75, 0.25, 0, 0], np.float32)
+    assert len(decode([at], smoothing_ms=100, threshold=0.75)) == 1
+    below = np.array([191 / 256, 65 / 256, 0, 0], np.float32)
+    assert decode([below], smoothing_ms=100, threshold=0.75) == []
+
+
+def test_posteriors_count_in_steps_of_an_int8_model():
+    """0.7 of 256 is 179.2: the first whole step that reaches it is 180."""
+    reached = [
+        decode([np.full(4, step / 256)], threshold=0.7, smoothing_ms=100) for step in (179, 180)
+    ]
+    assert [len(found) for found in reached] == [0, 1]
+    assert reached[1][0].score == 180 / 256
+
+
+def test_a_keyword_may_have_a_threshold_of_its_own():
+    said = np.array([0.5, 0.45, 0.05, 0], np.float32)
+    found = decode([said], threshold=0.9, smoothing_ms=100, keyword_thresholds={"no": 0.4})
+    assert found == [Detection("no", 0.1, 115 / 256)]
+    both = decode(
+        [said], threshold=0.9, smoothing_ms=100, keyword_thresholds={"no": 0.4, "yes": 0.45}
+    )
+    assert [detection.keyword for detection in both] == ["yes"]
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_decoding_at_once_detects_what_decoding_step_by_step_does(seed):
+    """Posteriors that wander around the threshold, all lengths of smoothing and rest."""
+    rng = np.random.default_rng(seed)
+    noise = rng.normal(0, 1.0, (600, 4))
+    walk = np.stack([np.convolve(column, 0.9 ** np.arange(50))[:600] for column in noise.T], axis=1)
+    posteriors = np.exp(walk) / np.exp(walk).sum(axis=1, keepdims=True)
+    config = DecoderConfig(
+        smoothing_ms=float(rng.integers(1, 6)) * 100,
+        refractory_ms=float(rng.integers(0, 8)) * 100,
+        threshold=rng.uniform(0.2, 0.6),
+        keyword_thresholds={"no": rng.uniform(0.2, 0.6)},
+    )
+    decoder = Decoder(LABELS, config, 10)
+    slowly = [decoder.push(vector, i) for i, vector in enumerate(posteriors)]
+    sums = smoothed_sums(posteriors, decoder.smoothing_steps)
+    needed = needed_sums(LABELS, config, decoder.smoothing_steps)
+    found = detect(sums, needed, decoder.refractory_steps)
+    assert [(i, LABELS[at]) for i, at in found] == [
+        (i, detection.keyword) for i, detection in enumerate(slowly) if detection
+    ]
+    assert len(found) > 5
 
 
 def test_posteriors_that_are_not_numbers_detect_nothing():

@@ -55,7 +55,9 @@ int main(void) {
   printf("state %d %.9g %d\n", KWS_STATE_0_BYTES, (double)KWS_STATE_0_SCALE,
          KWS_STATE_0_ZERO_POINT);
 #endif
-  printf("decoder %.9g %d %d\n", (double)KWS_THRESHOLD, KWS_SMOOTHING_STEPS, KWS_REFRACTORY_STEPS);
+  const int needed[KWS_LABEL_COUNT] = KWS_NEEDED_SCORES;
+  for (int i = 0; i < KWS_LABEL_COUNT; i++) printf("needed %d\n", needed[i]);
+  printf("decoder %d %d\n", KWS_SMOOTHING_STEPS, KWS_REFRACTORY_STEPS);
   printf("arena %d %d %d\n", KWS_ARENA_USED_BYTES, KWS_ARENA_SMALLEST_BYTES, KWS_ARENA_BYTES);
   return 0;
 }
@@ -170,7 +172,12 @@ def test_a_c_program_has_the_very_values(model, package, tmp_path):
         tensor("input", runner.inputs[0]),
         tensor("output", runner.outputs[0]),
         *(tensor("state", info) for info in runner.inputs[1:]),
-        f"decoder {np.float32(0.7):.9g} {'10 50' if stream else '2 10'}",
+        # 0.7 of 256 steps for each posterior in the sum; more than all where never detected
+        *(
+            f"needed {need}"
+            for need in ([1792] * 2 + [2561] * 2 if stream else [359] * 2 + [513] * 2)
+        ),
+        f"decoder {'10 50' if stream else '2 10'}",
         f"arena {used} {arena} {arena_with_margin(arena)}",
     ]
     assert printed == expected

@@ -125,6 +125,10 @@ def test_refuses_sections(small, text, message):
         (SMALL.replace("[16]", "[16, 16, 16, 16]"), r"model.units"),
         (SMALL.replace("name: small", "name: ../small"), r"name: found '../small'"),
         (SMALL.replace("  units", "\tunits"), r"not YAML in line"),
+        (
+            SMALL + "decoder: {keyword_thresholds: {yse: 0.5}}\n",
+            r"keyword_thresholds: 'yse' is no keyword, did you mean 'yes'\?",
+        ),
     ],
 )
 def test_refuses_whole_recipes(small, text, message):

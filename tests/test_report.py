@@ -629,7 +629,7 @@ def test_the_trade_offs_name_the_worst_keywords_and_grey_the_rest():
         f"word{index}": detection_trade_off(rng.normal(truth == index, 0.3), truth == index)
         for index in range(10)
     }
-    drawn = plots.trade_offs("model", curves, 0.5)
+    drawn = plots.trade_offs("model", curves, dict.fromkeys(curves, 0.5))
     worst = sorted(curves, key=lambda word: -curves[word].equal_error_rate)
     named = re.findall(r">(word\d)  [\d.]+%</text>", drawn)
     assert named == worst[:8]

@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from kws.errors import ModelError, StorageError
 from kws.files import whole
 from kws.recipe_data import SILENCE, UNKNOWN
-from kws.spotting.decoder import refractory_steps, smoothing_steps
+from kws.spotting.decoder import needed_sums, refractory_steps, smoothing_steps
 from kws.spotting.spotter import calls_per_second, frames_between_calls
 from kws.tflite.arena import arena_bytes, arena_with_margin, smallest_arena
 from kws.tflite.interpreter import Runner, TensorInfo, open_model
@@ -82,6 +82,7 @@ def package_facts(model_path: Path) -> dict[str, Any]:
     model = parse(runner.data, where)
     require_tflm(model, where)
     used_bytes, rate = arena_bytes(runner.data), calls_per_second(facts)
+    smoothing = smoothing_steps(facts.decoder, rate)
     smallest = smallest_arena(runner.data, used_bytes)
     used = operators(model)
     config = facts.features
@@ -105,8 +106,8 @@ def package_facts(model_path: Path) -> dict[str, Any]:
         "high_hz": c_float(config.high_hz),
         "log_floor": c_float(config.log_floor),
         "step_frames": frames_between_calls(facts),
-        "threshold": c_float(facts.decoder.threshold),
-        "smoothing_steps": smoothing_steps(facts.decoder, rate),
+        "needed": needed_sums(facts.labels, facts.decoder, smoothing).tolist(),
+        "smoothing_steps": smoothing,
         "refractory_steps": refractory_steps(facts.decoder, rate),
         "operators": [{"name": name, "add": f"Add{resolver_name(name)}"} for name in used],
         "variables": _variables(model) if "VAR_HANDLE" in used else 0,

@@ -154,7 +154,8 @@ def _trade_offs(name: str, answers: Answers, recipe: Recipe) -> Markup:
             curves[label] = detection_trade_off(answers.posteriors[:, index], there)
     if not curves:
         return Markup()
-    return Markup(plots.trade_offs(name, curves, recipe.decoder.threshold))
+    thresholds = {label: recipe.decoder.threshold_of(label) for label in curves}
+    return Markup(plots.trade_offs(name, curves, thresholds))
 
 
 def _sizes(file: VerifiedFile) -> dict[str, int]:

@@ -125,8 +125,8 @@ def _shade_qat(phases: tuple[str, ...], *all_axes: Axes) -> None:
         start = end
 
 
-def trade_offs(name: str, curves: Mapping[str, Det], threshold: float) -> str:
-    """DET curves, one a keyword, on normal-deviate axes; a dot is at the ``threshold``.
+def trade_offs(name: str, curves: Mapping[str, Det], thresholds: Mapping[str, float]) -> str:
+    """DET curves, one a keyword, on normal-deviate axes; a dot is at its own of ``thresholds``.
 
     The keywords that fare worst, by equal error rate, have a colour each; others are grey. A rate
     of 0, which is nowhere on these axes, is drawn at their edge: half a clip.
@@ -144,7 +144,7 @@ def trade_offs(name: str, curves: Mapping[str, Det], threshold: float) -> str:
             label = f"{keyword}  {det.equal_error_rate:.1%}"
             colour = SERIES[number] if own else LINE
             axes.plot(x, y, color=colour, lw=1.4 if own else 1, label=label if own else None)
-            at = int(np.searchsorted(det.thresholds, threshold))
+            at = int(np.searchsorted(det.thresholds, thresholds[keyword]))
             axes.plot(x[at], y[at], "o", color=colour, ms=4)
         for axis, lowest in ((axes.xaxis, lowest_x), (axes.yaxis, lowest_y)):
             ticks = [rate for rate in _RATES if lowest <= rate <= highest]

@@ -13,6 +13,9 @@ import numpy as np
 from kws.recipe import DecoderConfig
 from kws.recipe_data import SILENCE, UNKNOWN
 
+STEPS = 256
+"""Steps of a posterior from 0 to 1"""
+
 
 @dataclass(frozen=True)
 class Detection:
@@ -27,11 +30,13 @@ class Detection:
 class Decoder:
     """Posteriors, one vector after the other, to detections.
 
-    The score of a label is the average of its last :attr:`smoothing_steps` posteriors. Before the
-    first one, zeros are taken to have been heard, so that a stream's first posteriors cannot fire
-    alone. The best keyword is detected when its score reaches the threshold; then nothing is for
-    :attr:`refractory_steps`, and the same keyword not before its score was below the threshold: a
-    word said once is heard once. ``unknown`` and ``silence`` are never detected.
+    The score of a label is the average of its last :attr:`smoothing_steps` posteriors, each rounded
+    to steps of 1/256, those of an int8 model: sums of whole numbers are the same on every machine.
+    Before the first one, zeros are taken to have been heard, so that a stream's first posteriors
+    cannot fire alone. The best of the keywords whose score reaches their threshold is detected;
+    then nothing is for :attr:`refractory_steps`, and the same keyword not before its score was
+    below the threshold: a word said once is heard once. ``unknown`` and ``silence`` are never
+    detected.
 
     >>> decoder = Decoder(("yes", "unknown"), DecoderConfig(), posteriors_per_second=50)
     >>> decoder.push(np.array([0.9, 0.1]), time_s=0.032)      # a Detection or None
@@ -48,35 +53,91 @@ class Decoder:
         self.labels, self.config = labels, config
         self.smoothing_steps = smoothing_steps(config, posteriors_per_second)
         self.refractory_steps = refractory_steps(config, posteriors_per_second)
-        self._keywords = [i for i, name in enumerate(labels) if name not in (UNKNOWN, SILENCE)]
+        self._needed = needed_sums(labels, config, self.smoothing_steps)
         self.reset()
 
     def reset(self) -> None:
         """Forget all posteriors and the last detection."""
-        self._recent = np.zeros((self.smoothing_steps, len(self.labels)), np.float32)
+        self._recent = np.zeros((self.smoothing_steps, len(self.labels)), np.int64)
+        self._sums = np.zeros(len(self.labels), np.int64)
         self._at, self._quiet, self._held = 0, 0, -1
-        self.scores = np.zeros(len(self.labels), np.float32)
+
+    @property
+    def scores(self) -> np.ndarray:
         """Average posteriors after the last push, (labels,)."""
+        return self._sums / (STEPS * self.smoothing_steps)
 
     def push(self, posteriors: np.ndarray, time_s: float) -> Detection | None:
         """Take (labels,) posteriors, 0..1, that audio up to ``time_s`` gave."""
-        if posteriors.shape != self.scores.shape:
+        if posteriors.shape != (len(self.labels),):
             raise ValueError(f"{posteriors.shape} are not posteriors of {len(self.labels)} labels")
-        self._recent[self._at] = posteriors
+        new = as_steps(posteriors)
+        self._sums += new - self._recent[self._at]
+        self._recent[self._at] = new
         self._at = (self._at + 1) % self.smoothing_steps
-        self.scores = self._recent.mean(axis=0)
-        threshold = np.float32(self.config.threshold)
-        if self._held >= 0 and self.scores[self._held] < threshold:
+        reached = self._sums >= self._needed
+        if self._held >= 0 and not reached[self._held]:
             self._held = -1
-        if self._quiet > 0:
-            self._quiet -= 1
-        if self._quiet > 0 or not self._keywords:
+        self._quiet = max(0, self._quiet - 1)
+        if self._quiet > 0 or not reached.any():
             return None
-        best = max(self._keywords, key=lambda index: self.scores[index])
-        if not self.scores[best] >= threshold or best == self._held:
+        best = int(np.where(reached, self._sums, -1).argmax())
+        if best == self._held:
             return None
         self._quiet, self._held = self.refractory_steps, best
         return Detection(self.labels[best], time_s, float(self.scores[best]))
+
+
+def smoothed_sums(posteriors: np.ndarray, smoothing: int) -> np.ndarray:
+    """A whole recording's scores: (calls, labels) posteriors to sums of the last ``smoothing``.
+
+    Returns
+    -------
+    int64 (calls, labels), in steps of 1/256, as :class:`Decoder` counts them.
+    """
+    total = np.cumsum(as_steps(posteriors), axis=0)
+    total[smoothing:] -= total[:-smoothing].copy()
+    return total
+
+
+def detect(sums: np.ndarray, needed: np.ndarray, refractory: int) -> list[tuple[int, int]]:
+    """What :class:`Decoder` would detect, at once: pairs of a call and a label.
+
+    Parameters
+    ----------
+    sums : of :func:`smoothed_sums`. needed : of :func:`needed_sums`.
+    refractory : of :func:`refractory_steps`.
+    """
+    reached = sums >= needed
+    best = np.where(reached, sums, -1).argmax(axis=1)
+    found: list[tuple[int, int]] = []
+    before, held, free = -1, -1, 0
+    for call in np.flatnonzero(reached.any(axis=1)).tolist():
+        if call != before + 1 or (held >= 0 and not reached[call, held]):
+            held = -1
+        before, label = call, int(best[call])
+        if call >= free and label != held:
+            found.append((call, label))
+            free, held = call + refractory, label
+    return found
+
+
+def as_steps(posteriors: np.ndarray) -> np.ndarray:
+    """Posteriors, 0..1, in whole steps of 1/256, int64; what is no number counts as 0."""
+    return np.rint(np.nan_to_num(posteriors, nan=0.0) * STEPS).astype(np.int64)
+
+
+def needed_sums(labels: tuple[str, ...], config: DecoderConfig, smoothing: int) -> np.ndarray:
+    """The sum of ``smoothing`` posteriors in steps from which each label is detected, (labels,)."""
+    never = smoothing * STEPS + 1
+    return np.array(
+        [
+            never
+            if label in (UNKNOWN, SILENCE)
+            else math.ceil(config.threshold_of(label) * STEPS * smoothing - 1e-6)
+            for label in labels
+        ]
+    )
 
 
 def smoothing_steps(config: DecoderConfig, posteriors_per_second: float) -> int:
