@@ -13,11 +13,12 @@ TENSORFLOW = {"tensorflow", "tf_keras", "tensorflow_model_optimization", "keras"
 MAY_USE_TENSORFLOW = ("kws/nn/", "kws/data/batches.py", "kws/tflite/convert.py")
 BASE = ("kws.errors", "kws.files", "kws.progress", "kws.recipe", "kws.recipe_io", "kws.run")
 CONVERSION = ("kws.tflite.convert", "kws.tflite.convert_run", "kws.tflite.emit")
+SCORING = ("kws.spotting.metrics", "kws.spotting.open_set")
 MAY_IMPORT = {
     "audio": (*BASE, "kws.audio"),
     "data": (*BASE, "kws.audio", "kws.data"),
     "nn": (*BASE, "kws.audio", "kws.data", "kws.nn"),
-    "tflite": (*BASE, "kws.audio", "kws.tflite", "kws.nn.cells", "kws.spotting.open_set"),
+    "tflite": (*BASE, "kws.audio", "kws.tflite", "kws.nn.cells", *SCORING),
     "spotting": (*BASE, "kws.audio", "kws.tflite", "kws.spotting"),
     "firmware": (*BASE, "kws.audio", "kws.tflite", "kws.spotting", "kws.firmware"),
 }

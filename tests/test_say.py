@@ -13,12 +13,12 @@ import pytest
 import soundfile
 from conftest import refused, run_tool
 
+from kws.audio.annotation import read_words
 from kws.data import saying
 from kws.data.corpus import read_clips
 from kws.data.espeak import Speech, WordTime
 from kws.data.manifest import SPLITS
 from kws.data.manifest_file import read_manifest
-from kws.data.passage import read_words
 from kws.data.saying import say_corpus
 from kws.data.saying_order import Order, check_order
 from kws.data.sentences import CARRIERS, SENTENCES

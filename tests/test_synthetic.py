@@ -18,7 +18,7 @@ from kws.data import cast, effects
 from kws.data.espeak import Espeak, Speech
 from kws.data.folder import background_noises, read_folder
 from kws.data.manifest import SPLITS
-from kws.data.passage import SpokenWord, make_passage, read_words, write_words
+from kws.data.passage import make_passage
 from kws.data.synthetic import FACTS, PIECES, SENTENCES, make_corpus
 from kws.data.takes import EDGE_S, Booth
 from kws.errors import DataError, RecipeError, StorageError
@@ -431,27 +431,6 @@ def test_noise_lies_15_to_20_db_below_the_speech():
     spoken = np.concatenate([audio[round(w.start_s * RATE) : round(w.end_s * RATE)] for w in words])
     ratio_db = 20 * np.log10(level(spoken) / level(audio[: RATE // 2]))
     assert 12 < ratio_db < 22
-
-
-def test_labels_survive_the_file(tmp_path):
-    words = [SpokenWord("on the", 0.25, 0.5), SpokenWord("lights", 0.512, 1.0)]
-    write_words(tmp_path / "a.txt", words)
-    assert (tmp_path / "a.txt").read_text() == "0.250\t0.500\ton the\n0.512\t1.000\tlights\n"
-    assert read_words(tmp_path / "a.txt") == words
-
-
-@pytest.mark.parametrize(
-    "line", ["0.1 0.2 lights", "0.5\t0.2\tlights", "x\t0.2\tlights", "0.1\t0.2\t", "nan\t1\tx"]
-)
-def test_labels_that_are_none_are_refused_with_their_line(line, tmp_path):
-    (tmp_path / "a.txt").write_text(f"0.1\t0.2\tok\n\n{line}\n")
-    with pytest.raises(DataError, match=r"line 3: found .* expected start and end in seconds"):
-        read_words(tmp_path / "a.txt")
-
-
-def test_labels_that_are_missing_are_refused(tmp_path):
-    with pytest.raises(DataError, match="no such file"):
-        read_words(tmp_path / "none.txt")
 
 
 # The recipe

@@ -2,8 +2,8 @@
 
 import pytest
 
-from kws.data.passage import SpokenWord
-from kws.report.timeline import Line, match, print_timeline
+from kws.audio.annotation import SpokenWord
+from kws.report.timeline import Line, print_timeline, timeline
 from kws.spotting.decoder import Detection
 
 KEYWORDS = ("yes", "no")
@@ -18,36 +18,36 @@ def heard(keyword: str, time_s: float, score: float = 0.9) -> Detection:
 
 
 def test_nothing_said_and_nothing_heard():
-    assert match([], [], KEYWORDS) == []
+    assert timeline([], [], KEYWORDS) == []
 
 
 def test_a_keyword_and_its_detection_make_one_line_at_the_words_start():
     word, detection = said("yes", 1.0), heard("yes", 1.75)
-    assert match([detection], [word], KEYWORDS) == [Line(1.0, word, detection)]
+    assert timeline([detection], [word], KEYWORDS) == [Line(1.0, word, detection)]
 
 
 def test_a_missed_keyword_stands_alone():
     word = said("yes", 1.0)
-    assert match([], [word], KEYWORDS) == [Line(1.0, word, None)]
+    assert timeline([], [word], KEYWORDS) == [Line(1.0, word, None)]
 
 
 def test_a_false_accept_stands_alone_at_its_own_time():
     detection = heard("yes", 3.0)
-    assert match([detection], [], KEYWORDS) == [Line(3.0, None, detection)]
+    assert timeline([detection], [], KEYWORDS) == [Line(3.0, None, detection)]
 
 
 def test_words_that_are_no_keywords_are_left_out():
-    assert match([], [said("house", 1.0), said("tree", 2.0)], KEYWORDS) == []
+    assert timeline([], [said("house", 1.0), said("tree", 2.0)], KEYWORDS) == []
 
 
 def test_a_detection_during_another_word_is_a_false_accept():
     detection = heard("yes", 1.25)
-    assert match([detection], [said("house", 1.0)], KEYWORDS) == [Line(1.25, None, detection)]
+    assert timeline([detection], [said("house", 1.0)], KEYWORDS) == [Line(1.25, None, detection)]
 
 
 def test_a_keyword_taken_for_another_is_a_miss_and_a_false_accept():
     word, detection = said("yes", 1.0), heard("no", 1.5)
-    assert match([detection], [word], KEYWORDS) == [
+    assert timeline([detection], [word], KEYWORDS) == [
         Line(1.0, word, None),
         Line(1.5, None, detection),
     ]
@@ -67,14 +67,14 @@ def test_a_keyword_taken_for_another_is_a_miss_and_a_false_accept():
 )
 def test_a_detection_belongs_from_soon_after_the_start_to_a_while_after_the_end(time_s, paired):
     word, detection = said("yes", 1.0, 1.5), heard("yes", time_s)
-    lines = match([detection], [word], KEYWORDS)
+    lines = timeline([detection], [word], KEYWORDS)
     assert len(lines) == (1 if paired else 2)
     assert (Line(1.0, word, detection) in lines) == paired
 
 
 def test_the_first_detection_counts_and_the_second_is_a_false_accept():
     word, first, second = said("yes", 1.0), heard("yes", 1.25), heard("yes", 2.0)
-    assert match([first, second], [word], KEYWORDS) == [
+    assert timeline([first, second], [word], KEYWORDS) == [
         Line(1.0, word, first),
         Line(2.0, None, second),
     ]
@@ -83,7 +83,7 @@ def test_the_first_detection_counts_and_the_second_is_a_false_accept():
 def test_one_detection_serves_one_word_only():
     early, late = said("yes", 1.0), said("yes", 1.75)
     detection = heard("yes", 2.0)  # in time for both: the earlier one gets it
-    assert match([detection], [early, late], KEYWORDS) == [
+    assert timeline([detection], [early, late], KEYWORDS) == [
         Line(1.0, early, detection),
         Line(1.75, late, None),
     ]
@@ -92,7 +92,7 @@ def test_one_detection_serves_one_word_only():
 def test_two_of_the_same_word_get_their_detections_in_order():
     early, late = said("yes", 1.0), said("yes", 1.75)
     first, second = heard("yes", 1.5), heard("yes", 2.25)
-    assert match([first, second], [early, late], KEYWORDS) == [
+    assert timeline([first, second], [early, late], KEYWORDS) == [
         Line(1.0, early, first),
         Line(1.75, late, second),
     ]
@@ -101,7 +101,7 @@ def test_two_of_the_same_word_get_their_detections_in_order():
 def test_lines_are_in_the_order_of_time():
     words = [said("yes", 1.0), said("house", 3.0), said("no", 5.0)]
     detections = [heard("no", 0.5), heard("yes", 1.5), heard("yes", 3.5), heard("no", 9.0)]
-    lines = match(detections, words, KEYWORDS)
+    lines = timeline(detections, words, KEYWORDS)
     assert [line.time_s for line in lines] == [0.5, 1.0, 3.5, 5.0, 9.0]
     assert [line.said.word if line.said else "" for line in lines] == ["", "yes", "", "no", ""]
     assert [line.heard.keyword if line.heard else "" for line in lines] == [
@@ -112,7 +112,7 @@ def test_lines_are_in_the_order_of_time():
 def test_every_keyword_and_every_detection_is_in_one_line():
     words = [said(word, float(at)) for at, word in enumerate(["yes", "no", "yes", "house", "no"])]
     detections = [heard(("yes", "no")[i % 2], 0.4 * i) for i in range(14)]
-    lines = match(detections, words, KEYWORDS)
+    lines = timeline(detections, words, KEYWORDS)
     times = sorted(line.heard.time_s for line in lines if line.heard)
     assert times == [detection.time_s for detection in detections]
     assert [line.said for line in lines if line.said] == [w for w in words if w.word in KEYWORDS]

@@ -76,8 +76,9 @@ def main() -> None:
 
 def spot_passage(recipe, path: Path, model: Path) -> None:
     """Speak the passage to ``path``, spot it from the file, print the timeline."""
+    from kws.audio.annotation import write_words
     from kws.audio.io import write
-    from kws.data.passage import make_passage, write_words
+    from kws.data.passage import make_passage
     from kws.report.timeline import print_timeline
     from kws.spotting.spotter import spot_file
     from kws.tflite.interpreter import open_model

@@ -1,33 +1,20 @@
 """A spoken test passage by voices that no corpus uses, and when each of its words is said."""
 
-import math
-from dataclasses import dataclass
-from pathlib import Path
-
 import numpy as np
 
+from kws.audio.annotation import SpokenWord
 from kws.audio.noise import at_level, coloured_noise, hum, loud_power
 from kws.data.cast import passage_cast
 from kws.data.effects import reverberate
 from kws.data.espeak import Espeak
 from kws.data.takes import Booth
-from kws.errors import DataError, RecipeError
-from kws.files import write_text
+from kws.errors import RecipeError
 from kws.recipe_data import DataConfig
 
 SNR_DB = (15.0, 20.0)
 PAUSE_S = (0.6, 1.3)
 LEVEL_DB = (-26.0, -20.0)
 """Root mean square of each sentence's loud part, dB of full scale."""
-
-
-@dataclass(frozen=True)
-class SpokenWord:
-    """A word, or several said in one breath ("on the"), and when it is said."""
-
-    word: str
-    start_s: float
-    end_s: float
 
 
 def make_passage(
@@ -73,44 +60,6 @@ def make_passage(
         pieces += [speech, _pause(rng, sample_rate_hz)]
     speech = reverberate(np.concatenate(pieces), rng, sample_rate_hz)
     return _over_noise(speech, rng, sample_rate_hz), words
-
-
-def write_words(path: Path, words: list[SpokenWord]) -> None:
-    """Write the words as an Audacity label track, a line a word: start, end (seconds) and text."""
-    write_text(path, "".join(f"{w.start_s:.3f}\t{w.end_s:.3f}\t{w.word}\n" for w in words))
-
-
-def read_words(path: Path) -> list[SpokenWord]:
-    """Read an Audacity label track.
-
-    Raises
-    ------
-    DataError
-        When the file is missing, or a line is not start, end and text, in this order of time.
-    """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: no such file; expected the words of a recording") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read as text ({error})") from error
-    return [
-        _read_line(line, f"{path}, line {n}") for n, line in enumerate(lines, 1) if line.strip()
-    ]
-
-
-def _read_line(line: str, where: str) -> SpokenWord:
-    try:
-        start, end, word = line.split("\t")
-        start_s, end_s = float(start), float(end)
-    except ValueError:
-        start_s, end_s, word = math.nan, math.nan, ""
-    if not 0 <= start_s <= end_s < math.inf or not word:
-        raise DataError(
-            f"{where}: found {line[:60]!r}; expected start and end in seconds and a word, with "
-            "tabs between, as Audacity exports labels"
-        )
-    return SpokenWord(word, start_s, end_s)
 
 
 def _pause(rng: np.random.Generator, sample_rate_hz: int) -> np.ndarray:

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from kws.audio import io
+from kws.audio.annotation import SpokenWord, write_words
 from kws.audio.noise import at_level, coloured_noise, mix
 from kws.data.espeak import Espeak
 from kws.data.manifest import TESTING
-from kws.data.passage import SpokenWord, write_words
 from kws.data.phonemes import pronounce
 from kws.data.sentences import CARRIERS, SENTENCES
 from kws.data.voices import RATE_HZ, Voice

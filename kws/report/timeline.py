@@ -7,11 +7,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from kws.data.passage import SpokenWord
+from kws.audio.annotation import SpokenWord
 from kws.spotting.decoder import Detection
-
-EARLY_S, LATE_S = 0.1, 0.75
-"""A detection belongs to a word from ``EARLY_S`` after its start to ``LATE_S`` after its end."""
+from kws.spotting.matching import match
 
 
 @dataclass(frozen=True)
@@ -23,26 +21,15 @@ class Line:
     heard: Detection | None
 
 
-def match(
+def timeline(
     detections: Sequence[Detection], words: Sequence[SpokenWord], keywords: Sequence[str]
 ) -> list[Line]:
-    """Pair each said keyword with the first detection of it in time; the rest stand alone."""
-    left = list(detections)
-    lines = []
-    for word in words:
-        if word.word not in keywords:
-            continue
-        fitting = [d for d in left if d.keyword == word.word and _in_time(d, word)]
-        heard = fitting[0] if fitting else None
-        if heard:
-            left.remove(heard)
-        lines.append(Line(word.start_s, word, heard))
-    lines += [Line(detection.time_s, None, detection) for detection in left]
+    """The keywords said and heard, in order of time."""
+    found = match(detections, words, keywords)
+    lines = [Line(word.start_s, word, heard) for word, heard in found.hits]
+    lines += [Line(word.start_s, word, None) for word in found.missed]
+    lines += [Line(detection.time_s, None, detection) for detection in found.false]
     return sorted(lines, key=lambda line: line.time_s)
-
-
-def _in_time(detection: Detection, word: SpokenWord) -> bool:
-    return word.start_s + EARLY_S <= detection.time_s <= word.end_s + LATE_S
 
 
 def print_timeline(
@@ -58,7 +45,7 @@ def print_timeline(
     table.add_column("score", justify="right", no_wrap=True)
     table.add_column("said", no_wrap=True)
     table.add_column("in", no_wrap=True, overflow="ellipsis", max_width=24)
-    lines = match(detections, words, keywords)
+    lines = timeline(detections, words, keywords)
     for line in lines:
         said, heard = line.said, line.heard
         at = heard.time_s if heard else line.time_s

@@ -1,0 +1,87 @@
+"""What is said in a recording, and when: read from and written to label files beside it."""
+
+import csv
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from kws.errors import DataError
+from kws.files import write_text
+
+SUFFIXES = (".txt", ".csv")
+"""Of label files: Audacity's label tracks, and tables with the columns start, end and label."""
+_COLUMNS = ("start", "end", "label")
+
+
+@dataclass(frozen=True)
+class SpokenWord:
+    """A word, or several said in one breath ("on the"), and when it is said."""
+
+    word: str
+    start_s: float
+    end_s: float
+
+
+def write_words(path: Path, words: list[SpokenWord]) -> None:
+    """Write the words as an Audacity label track, a line a word: start, end (seconds) and text."""
+    write_text(path, "".join(f"{w.start_s:.3f}\t{w.end_s:.3f}\t{w.word}\n" for w in words))
+
+
+def read_words(path: Path) -> list[SpokenWord]:
+    """Read an Audacity label track, or a ``.csv`` with the columns start, end (seconds) and label.
+
+    Lines of an Audacity track that begin with a backslash (frequencies of a label) are passed over.
+
+    Raises
+    ------
+    DataError
+        When the file is missing, or a line is not start, end and text, with start before end.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such file; expected the words of a recording") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: cannot be read as text ({error})") from error
+    rows = _table(text, path) if path.suffix.lower() == ".csv" else _track(text)
+    return [_word(row, f"{path}, line {number}") for number, row in rows]
+
+
+def label_file(recording: Path) -> Path | None:
+    """The label file beside a recording: its name, with one of :data:`SUFFIXES`; None if none."""
+    beside = (recording.with_suffix(suffix) for suffix in SUFFIXES)
+    return next((path for path in beside if path.is_file()), None)
+
+
+def _track(text: str) -> Iterator[tuple[int, list[str]]]:
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.strip() and not line.startswith("\\"):
+            yield number, line.split("\t")
+
+
+def _table(text: str, path: Path) -> Iterator[tuple[int, list[str]]]:
+    reader = csv.DictReader(text.splitlines())
+    found = reader.fieldnames or []
+    if missing := [name for name in _COLUMNS if name not in found]:
+        raise DataError(
+            f"{path}: no column {', '.join(missing)} (found: {', '.join(found) or 'nothing'}); "
+            "expected a header with start, end and label, times in seconds"
+        )
+    for row in reader:
+        yield reader.line_num, [row[name] or "" for name in _COLUMNS]
+
+
+def _word(row: list[str], where: str) -> SpokenWord:
+    try:
+        start, end, word = row
+        start_s, end_s = float(start), float(end)
+    except ValueError:
+        start_s, end_s, word = math.nan, math.nan, ""
+    if not 0 <= start_s <= end_s < math.inf or not word.strip():
+        found = " ".join(row).strip()[:60]
+        raise DataError(
+            f"{where}: found {found!r}; expected start and end in seconds and a word: with tabs "
+            "between, as Audacity exports labels, or in a .csv's columns start, end and label"
+        )
+    return SpokenWord(word.strip(), start_s, end_s)
