@@ -11,7 +11,8 @@ from kws.audio.features import extract
 from kws.audio.io import write
 from kws.errors import AudioError
 from kws.recipe import DecoderConfig, FeatureConfig
-from kws.spotting.spotter import Spotter, calls_per_second, frames_between_calls, spot_file
+from kws.spotting.hearing import calls_per_second, frames_between_calls
+from kws.spotting.spotter import Spotter, spot_file
 from kws.tflite.interpreter import Runner, open_model
 
 RATE = 16000

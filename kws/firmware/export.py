@@ -15,7 +15,7 @@ from kws.errors import ModelError, StorageError
 from kws.files import whole
 from kws.recipe_data import SILENCE, UNKNOWN
 from kws.spotting.decoder import needed_sums, refractory_steps, smoothing_steps
-from kws.spotting.spotter import calls_per_second, frames_between_calls
+from kws.spotting.hearing import calls_per_second, frames_between_calls
 from kws.tflite.arena import arena_bytes, arena_with_margin, smallest_arena
 from kws.tflite.interpreter import Runner, TensorInfo, open_model
 from kws.tflite.metadata import parse
