@@ -1,9 +1,11 @@
 """Misses, false accepts per hour and thresholds, on recordings worked out by hand."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from kws.audio.annotation import SpokenWord
+from kws.audio.annotation import Recording, SpokenWord
 from kws.recipe import DecoderConfig
 from kws.spotting.hearing import Heard
 from kws.spotting.matching import Tolerance
@@ -30,7 +32,7 @@ def recording(
         posteriors[call, LABELS.index(keyword)] = height
     times_s = np.arange(1, calls + 1) / PER_SECOND
     said = tuple(SpokenWord(word, start, end) for word, start, end in words)
-    return Heard(name, seconds, posteriors, times_s, said)
+    return Heard(Recording(Path(name), said), seconds, posteriors, times_s)
 
 
 def judge(*heard: Heard, tolerance: Tolerance | None = None) -> StreamJudge:

@@ -1,182 +1,92 @@
-"""Score a model on a folder of clips: accuracy, confusion matrix, words it never heard."""
+"""Score a model: on a folder of clips, or on long recordings as a detector that runs on and on."""
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from cli import run
 
-if TYPE_CHECKING:
-    import numpy as np
-    from rich.table import Table
-
-    from kws.data.examples import Examples
-    from kws.spotting.metrics import Scores, Share
-    from kws.spotting.open_set import OpenSet
-    from kws.tflite.interpreter import Runner
-
-_WIDTH = 400
-"""Columns for tables, more than any needs: a number must never be cut off."""
-
 
 def main() -> None:
+    """Read the arguments and hand them on."""
     arguments = _parse()
-    import numpy as np
+    if arguments.data:
+        from evaluation.clips import evaluate_clips
 
-    from kws.data.examples import load_split, load_unseen
-    from kws.files import write_json
-    from kws.spotting.metrics import score
-    from kws.spotting.open_set import measure_open_set
-    from kws.tflite.interpreter import open_model
+        evaluate_clips(arguments)
+    else:
+        from evaluation.stream import evaluate_stream
 
-    runner = open_model(arguments.model, arguments.engine)
-    facts = runner.metadata
-    which = arguments.data, facts.labels, facts.features, facts.clip_samples, arguments.split
-    examples = load_split(*which, unseen_words=facts.unseen_words)
-    unseen = load_unseen(*which, facts.unseen_words)
-    examples = replace(examples, bad=examples.bad + unseen.bad)
-    clips = len(examples.labels)
-    every = _classify(runner, np.concatenate([examples.features, unseen.features]))
-    posteriors = every[:clips]
-    scores = score(examples.labels, posteriors.argmax(axis=1), facts.labels)
-    open_set = measure_open_set(
-        posteriors,
-        examples.labels,
-        every[clips:],
-        unseen.labels,
-        facts.labels,
-        facts.unseen_words,
-        facts.decoder.threshold,
-    )
-    _show(arguments, runner, examples, scores, open_set)
-    if arguments.json:
-        write_json(arguments.json, _as_json(arguments, runner, examples, scores, open_set))
+        evaluate_stream(arguments)
 
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model", type=Path, metavar="MODEL.tflite")
     parser.add_argument(
-        "--data", type=Path, required=True, metavar="DIR", help="folder with one folder a word"
-    )
-    parser.add_argument(
-        "--split",
-        choices=("training", "validation", "testing", "all"),
-        default="validation",
-        help="by the clips' file names; all takes every clip (default: validation)",
-    )
-    parser.add_argument(
         "--engine", choices=("litert", "tflm"), default="litert", help="default: litert"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write everything there")
-    return parser.parse_args()
-
-
-def _classify(runner: "Runner", features: "np.ndarray") -> "np.ndarray":
-    """Posteriors of each clip, (clips, labels)."""
-    from kws.progress import progress
-    from kws.tflite.verify import classify_all
-
-    with progress(f"classifying ({runner.engine})", len(features), "clips") as advance:
-        return classify_all(runner, features, advance)
-
-
-def _show(
-    arguments: argparse.Namespace,
-    runner: "Runner",
-    examples: "Examples",
-    scores: "Scores",
-    open_set: "OpenSet",
-) -> None:
-    from rich.console import Console
-
-    from kws.report.open_set_table import open_set_table
-
-    facts, accuracy = runner.metadata, scores.accuracy
-    print(
-        f"{arguments.model}: {facts.recipe}, {facts.precision} {facts.form}, in {runner.engine}\n"
-        f"{arguments.data}: {accuracy.total} clips ({arguments.split}), "
-        f"{examples.made_silence} of them silence made from noise\n"
-        f"accuracy {_percent(accuracy)} (95 % interval {_interval(accuracy)}): "
-        f"{accuracy.count} of {accuracy.total} clips\n"
+    clips = parser.add_argument_group("clips: accuracy, confusion, words never heard")
+    clips.add_argument(
+        "--data", type=Path, metavar="DIR", help="folder with one folder a word, or a manifest"
     )
-    console = Console(width=_WIDTH, highlight=False)
-    console.print(_class_table(scores))
-    console.print(_confusion_table(scores))
-    console.print(open_set_table(open_set))
-    if examples.bad:
-        print(f"{len(examples.bad)} clips could not be read and are not in these figures:")
-        for message in examples.bad:
-            print(f"  {message}")
-
-
-def _class_table(scores: "Scores") -> "Table":
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(title="by label, with 95 % intervals", title_justify="left")
-    table.add_column("label")
-    for name in ("clips", "recall", "interval", "precision", "interval"):
-        table.add_column(name, justify="right")
-    for row in scores.classes:
-        recall, precision = row.recall, row.precision
-        table.add_row(
-            Text(row.label),
-            str(recall.total),
-            *(_percent(recall), _interval(recall)),
-            *(_percent(precision), _interval(precision)),
-        )
-    return table
-
-
-def _confusion_table(scores: "Scores") -> "Table":
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(title="confusion: row said, column heard", title_justify="left")
-    table.add_column("")
-    for row in scores.classes:
-        table.add_column(Text(row.label), justify="right")
-    for index, (row, counts) in enumerate(zip(scores.classes, scores.confusion, strict=True)):
-        cells = [
-            f"[bold]{count}[/]" if column == index else str(count or "·")
-            for column, count in enumerate(counts)
-        ]
-        table.add_row(Text(row.label), *cells)
-    return table
-
-
-def _percent(share: "Share") -> str:
-    return "–" if share.value is None else f"{100 * share.value:.2f} %"
-
-
-def _interval(share: "Share") -> str:
-    return "–" if share.value is None else f"{100 * share.low:.1f} to {100 * share.high:.1f} %"
-
-
-def _as_json(
-    arguments: argparse.Namespace,
-    runner: "Runner",
-    examples: "Examples",
-    scores: "Scores",
-    open_set: "OpenSet",
-) -> dict[str, Any]:
-    from dataclasses import asdict
-
-    return {
-        "model": str(arguments.model),
-        "recipe": runner.metadata.recipe,
-        "engine": runner.engine,
-        "data": str(arguments.data),
-        "split": arguments.split,
-        "labels": list(runner.metadata.labels),
-        "clips": scores.accuracy.total,
-        "made_silence": examples.made_silence,
-        "unreadable": list(examples.bad),
-        **asdict(scores),
-        "open_set": asdict(open_set),
-    }
+    clips.add_argument(
+        "--split",
+        choices=("training", "validation", "testing", "all"),
+        help="by the clips' file names; all takes every clip (default: validation)",
+    )
+    stream = parser.add_argument_group("long recordings: misses, false accepts per hour")
+    stream.add_argument(
+        "--stream",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="DIR",
+        help="recordings with label files beside them (see prepare_data.py scenes)",
+    )
+    stream.add_argument(
+        "--negatives",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="DIR",
+        help="recordings without any keyword",
+    )
+    stream.add_argument(
+        "--late-s",
+        type=float,
+        default=0.75,
+        metavar="S",
+        help="a detection hits until this long after the word's end (default: 0.75)",
+    )
+    stream.add_argument(
+        "--false-accepts-per-hour",
+        type=float,
+        metavar="RATE",
+        help="choose a threshold a keyword for this rate, on these recordings",
+    )
+    stream.add_argument(
+        "--write", action="store_true", help="write the chosen thresholds into MODEL.tflite"
+    )
+    stream.add_argument(
+        "--plot", type=Path, metavar="FILE.png", help="misses against false accepts per hour"
+    )
+    arguments = parser.parse_args()
+    streamed = arguments.stream or arguments.negatives
+    if bool(arguments.data) == bool(streamed):
+        parser.error("give either clips, --data DIR, or recordings, --stream DIR, --negatives DIR")
+    if arguments.data and (arguments.false_accepts_per_hour or arguments.plot):
+        parser.error("--false-accepts-per-hour and --plot are for recordings, --stream DIR")
+    if arguments.split and not arguments.data:
+        parser.error("--split is for clips, --data DIR")
+    if arguments.false_accepts_per_hour is not None and not arguments.stream:
+        parser.error("--false-accepts-per-hour needs recordings with keywords, --stream DIR")
+    if arguments.false_accepts_per_hour is not None and not arguments.false_accepts_per_hour > 0:
+        parser.error("--false-accepts-per-hour: expected more than 0")
+    if arguments.write and arguments.false_accepts_per_hour is None:
+        parser.error("--write needs --false-accepts-per-hour RATE, which chooses the thresholds")
+    arguments.split = arguments.split or "validation"
+    return arguments
 
 
 if __name__ == "__main__":

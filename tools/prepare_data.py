@@ -3,7 +3,7 @@
 import argparse
 
 from cli import run
-from prepare import cache, check, features, folder, preview, record, say, speech_commands
+from prepare import cache, check, features, folder, preview, record, say, scenes, speech_commands
 
 COMMANDS = {
     "speech-commands": speech_commands,
@@ -11,6 +11,7 @@ COMMANDS = {
     "check": check,
     "record": record,
     "say": say,
+    "scenes": scenes,
     "preview": preview,
     "features": features,
     "cache": cache,

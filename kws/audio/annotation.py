@@ -23,6 +23,17 @@ class SpokenWord:
     end_s: float
 
 
+@dataclass(frozen=True)
+class Recording:
+    """A long sound file, all that is said in it, and what it is like."""
+
+    path: Path
+    words: tuple[SpokenWord, ...] = ()
+    """In order of time"""
+    conditions: tuple[tuple[str, str], ...] = ()
+    """Such as ("snr_db", "10")"""
+
+
 def write_words(path: Path, words: list[SpokenWord]) -> None:
     """Write the words as an Audacity label track, a line a word: start, end (seconds) and text."""
     write_text(path, "".join(f"{w.start_s:.3f}\t{w.end_s:.3f}\t{w.word}\n" for w in words))

@@ -7,7 +7,7 @@ from pathlib import Path
 import joblib
 import numpy as np
 
-from kws.audio.annotation import SpokenWord
+from kws.audio.annotation import Recording
 from kws.audio.features import StreamingFeatures
 from kws.audio.io import read
 from kws.progress import progress
@@ -82,25 +82,15 @@ class Hearing:
 
 
 @dataclass(frozen=True)
-class Recording:
-    """A sound file, and all that is said in it."""
-
-    path: Path
-    words: tuple[SpokenWord, ...] = ()
-    """In order of time"""
-
-
-@dataclass(frozen=True)
 class Heard:
     """A recording as a model heard it."""
 
-    name: str
+    recording: Recording
     seconds: float
     posteriors: np.ndarray
     """(calls, labels)"""
     times_s: np.ndarray
     """(calls,), the end of what each call had heard"""
-    words: tuple[SpokenWord, ...] = ()
 
 
 def hear(recording: Recording, runner: Runner) -> Heard:
@@ -116,11 +106,10 @@ def hear(recording: Recording, runner: Runner) -> Heard:
     given = list(Hearing(runner).push(np.pad(audio, (0, round(TAIL_S * rate)))))
     posteriors = np.array([one for one, _ in given], np.float32)
     return Heard(
-        name=str(recording.path),
+        recording=recording,
         seconds=len(audio) / rate,
         posteriors=posteriors.reshape(-1, len(runner.metadata.labels)),
         times_s=np.array([time_s for _, time_s in given]),
-        words=recording.words,
     )
 
 

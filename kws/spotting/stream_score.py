@@ -98,7 +98,7 @@ class StreamJudge:
     ):
         self.heard, self.labels, self.config = heard, labels, config
         self.keywords = tuple(label for label in labels if label not in (UNKNOWN, SILENCE))
-        self._tolerance = tolerance or Tolerance()
+        self.tolerance = tolerance or Tolerance()
         self._smoothing = smoothing_steps(config, calls_per_second)
         self._refractory = refractory_steps(config, calls_per_second)
         self._sums = [smoothed_sums(one.posteriors, self._smoothing) for one in heard]
@@ -118,7 +118,7 @@ class StreamJudge:
     def match(self, config: DecoderConfig) -> list[Matched]:
         """Hits, misses and false accepts of each recording."""
         return [
-            match(found, one.words, self.keywords, self._tolerance)
+            match(found, one.recording.words, self.keywords, self.tolerance)
             for one, found in zip(self.heard, self.detections(config), strict=True)
         ]
 
@@ -126,6 +126,36 @@ class StreamJudge:
         """Figures of all recordings at the thresholds of ``config``, or at the decoder's own."""
         seconds = sum(one.seconds for one in self.heard)
         return score_matched(self.match(config or self.config), self.keywords, seconds)
+
+    @property
+    def conditions(self) -> list[str]:
+        """Names of the conditions in which the recordings differ, in their order."""
+        named = dict.fromkeys(name for one in self.heard for name, _ in one.recording.conditions)
+        return [name for name in named if len(set(self._values(name)) - {""}) > 1]
+
+    def score_by(self, condition: str, config: DecoderConfig) -> dict[str, StreamScores]:
+        """Figures of the recordings of each value of a condition; "" is of those without."""
+        matched = self.match(config)
+        found = {}
+        for value in self._values(condition):
+            some = [
+                i
+                for i, one in enumerate(self.heard)
+                if dict(one.recording.conditions).get(condition, "") == value
+            ]
+            seconds = sum(self.heard[i].seconds for i in some)
+            found[value] = score_matched([matched[i] for i in some], self.keywords, seconds)
+        return found
+
+    def _values(self, condition: str) -> list[str]:
+        """In order of their numbers where all are numbers, else as they come."""
+        values = list(
+            dict.fromkeys(dict(one.recording.conditions).get(condition, "") for one in self.heard)
+        )
+        try:
+            return sorted(values, key=lambda value: float(value) if value else float("inf"))
+        except ValueError:
+            return values
 
     def trade_off(self, thresholds: Sequence[float] = THRESHOLDS) -> list[TradePoint]:
         """The figures at each threshold, the same for all keywords."""

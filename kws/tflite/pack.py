@@ -11,6 +11,8 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from kws.tflite.metadata import NAME, Metadata, metadata_json, parse, read_metadata
+
 _ALIGNMENT = 16
 
 
@@ -73,6 +75,21 @@ def pack(model: schema.ModelT) -> bytes:
     builder = _Builder()
     builder.Finish(packed.Pack(builder), file_identifier=b"TFL3")
     return bytes(builder.Output())
+
+
+def with_metadata(data: bytes, metadata: Metadata, where: str) -> bytes:
+    """The same model file with other facts of itself.
+
+    Raises
+    ------
+    ModelError
+        When the file is damaged, or has no such facts.
+    """
+    model = parse(data, where)
+    read_metadata(model, where)
+    entry = next(one for one in model.metadata if one.name in (NAME, NAME.encode()))
+    model.buffers[entry.buffer].data = np.frombuffer(metadata_json(metadata), np.uint8)
+    return pack(model)
 
 
 def _subgraph(graph: schema.SubGraphT) -> schema.SubGraphT:

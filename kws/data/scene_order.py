@@ -1,0 +1,123 @@
+"""From a corpus to a folder of scenes: which words, which conditions, and a table of them."""
+
+import csv
+import io
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from kws.audio.io import read
+from kws.data.corpus import read_clips
+from kws.data.folder import background_noises, sound_files
+from kws.data.manifest import Clip, of_split
+from kws.data.recordings import TABLE
+from kws.data.scenes import Material, Scene, cut_words, facts, write_scene
+from kws.errors import DataError
+from kws.files import write_text
+from kws.progress import progress
+from kws.recipe_data import SILENCE, UNKNOWN
+
+
+@dataclass(frozen=True)
+class SceneOrder:
+    """What is wanted."""
+
+    data: Path
+    """Folder or manifest of clips"""
+    keywords: tuple[str, ...]
+    scenes: tuple[Scene, ...]
+    split: str = "validation"
+    takes: int = 12
+    """Clips of each keyword in each scene, or all where there are fewer; and as many of other
+    words as of all keywords"""
+    speech: Path | None = None
+    """Folder of recordings without keywords, for that background"""
+    seed: int = 1
+    sample_rate_hz: int = 16000
+
+
+@dataclass(frozen=True)
+class Made:
+    """What came of it."""
+
+    seconds: dict[str, float]
+    """By the scene's name"""
+    words: dict[str, int]
+    """In each scene, by label"""
+    left_out: tuple[str, ...]
+    """A message for each clip in which no word was found"""
+
+
+def make_scenes(order: SceneOrder, out: Path) -> Made:
+    """Write a recording and its label file for each scene, and the table of all.
+
+    Raises
+    ------
+    DataError
+        When ``out`` holds something, a keyword has no clip, a scene is wanted twice, or there is
+        nothing to make a background of.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise DataError(f"{out}: already holds something; give --out another name, or remove it")
+    names = [scene.name for scene in order.scenes]
+    if len(set(names)) < len(names) or not names:
+        raise DataError("scenes: expected each background, ratio and gain once, and at least one")
+    chosen = _choose(order)
+    rate = order.sample_rate_hz
+    with progress("cutting words", len(chosen), "clips") as advance:
+        words, without = cut_words(chosen, rate, advance)
+    root = order.data if order.data.is_dir() else order.data.parent
+    speech = sound_files(order.speech) if order.speech else []
+    if order.speech and not speech:
+        raise DataError(f"{order.speech}: no sound files in it; expected recordings of speech")
+    material = Material(
+        words=tuple(words),
+        noises=tuple(background_noises(root, rate)),
+        voices=tuple(sound for label, sound in words if label not in order.keywords),
+        speech=tuple(read(path, rate) for path in speech),
+    )
+    seconds = {}
+    out.mkdir(parents=True, exist_ok=True)
+    with progress("mixing scenes", len(order.scenes), "recordings") as advance:
+        for scene in order.scenes:
+            seconds[scene.name] = write_scene(out, scene, material, order.seed, rate)
+            advance()
+    _write_table(out / TABLE, order.scenes)
+    counts: dict[str, int] = defaultdict(int)
+    for label, _ in words:
+        counts[label] += 1
+    return Made(seconds, dict(sorted(counts.items())), tuple(without))
+
+
+def _choose(order: SceneOrder) -> list[Clip]:
+    """Clips at random: ``takes`` a keyword, and as many other words as keywords in all."""
+    labels = (*order.keywords, UNKNOWN)
+    clips = of_split(read_clips(order.data, labels), order.split, order.data)
+    rng = np.random.default_rng([order.seed, 9])
+    chosen: list[Clip] = []
+    for keyword in order.keywords:
+        there = [clip for clip in clips if clip.label == keyword]
+        if not there:
+            raise DataError(
+                f"{order.data}: no {order.split} clip of {keyword!r}; expected some of each "
+                "keyword: take another split, or other keywords"
+            )
+        chosen += _some(there, order.takes, rng)
+    others = [clip for clip in clips if clip.label not in (*order.keywords, SILENCE)]
+    return chosen + _some(others, len(chosen), rng)
+
+
+def _some(clips: Sequence[Clip], count: int, rng: np.random.Generator) -> list[Clip]:
+    return [clips[index] for index in rng.permutation(len(clips))[:count]]
+
+
+def _write_table(path: Path, scenes: Sequence[Scene]) -> None:
+    rows = [facts(scene) for scene in scenes]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, text.getvalue())

@@ -1,0 +1,183 @@
+"""Long recordings to test a detector on: words of a corpus in noise, babble or speech.
+
+The background runs on from end to end at one level; each word lies over it at a signal-to-noise
+ratio, after a pause, keywords and other words in random order.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from kws.audio.annotation import SpokenWord, write_words
+from kws.audio.io import read, write
+from kws.audio.noise import at_level, babble, coloured_noise, cut_noise, loud_power
+from kws.audio.word import find_words
+from kws.data.manifest import Clip
+from kws.errors import AudioError, DataError
+from kws.progress import Advance
+
+Background = Literal["noise", "babble", "speech"]
+BACKGROUNDS: tuple[Background, ...] = ("noise", "babble", "speech")
+LEVEL_DB = -23.0
+"""Of a word's loud part, dB of full scale, before the gain"""
+PAUSE_S = (1.2, 3.0)
+VOICES = 6
+"""Who talk at once in babble"""
+_PIECE_S = 10.0
+"""The background changes its source this often."""
+_LEAST_S = 0.1
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What a recording is to be like."""
+
+    background: Background
+    snr_db: float
+    """Of each word's loud part to the background"""
+    gain_db: float = 0.0
+    """Of all, words and background; what is beyond full scale is clipped"""
+
+    @property
+    def name(self) -> str:
+        """Of its files."""
+        gain = f"_gain{self.gain_db:+g}dB" if self.gain_db else ""
+        return f"{self.background}_{self.snr_db:g}dB{gain}"
+
+
+@dataclass(frozen=True)
+class Material:
+    """What scenes are made of, at one rate."""
+
+    words: tuple[tuple[str, np.ndarray], ...]
+    """Label and sound of each word, cut out of its clip"""
+    noises: tuple[np.ndarray, ...]
+    voices: tuple[np.ndarray, ...]
+    """Clips without keywords, for babble"""
+    speech: tuple[np.ndarray, ...]
+    """Long recordings without keywords"""
+
+
+def cut_words(
+    clips: Sequence[Clip], sample_rate_hz: int, advance: Advance
+) -> tuple[list[tuple[str, np.ndarray]], list[str]]:
+    """Cut the strongest sound out of each clip.
+
+    Returns
+    -------
+    label and float32 (samples,) of each word; and a message for each clip that gave none.
+    """
+    found, without = [], []
+    for clip in clips:
+        advance()
+        try:
+            audio = read(
+                clip.path, sample_rate_hz, start_s=clip.start_s, duration_s=clip.duration_s
+            )
+        except AudioError as error:
+            without.append(str(error))
+            continue
+        spans = find_words(audio, sample_rate_hz) if len(audio) >= _LEAST_S * sample_rate_hz else []
+        if spans:
+            best = max(spans, key=lambda span: span.strength)
+            found.append((clip.word or clip.label, audio[best.start : best.end]))
+        else:
+            without.append(f"{clip.path}: no word stands out of its noise")
+    return found, without
+
+
+def write_scene(
+    folder: Path, scene: Scene, material: Material, seed: int, sample_rate_hz: int
+) -> float:
+    """Write ``<name>.wav`` and its words as ``<name>.txt``; gives the seconds.
+
+    The order, the pauses and the background depend on the seed and the kind of background alone:
+    the same words are at the same places at every ratio and gain.
+
+    Raises
+    ------
+    DataError
+        When there is nothing to make the background of.
+    """
+    rng = np.random.default_rng([seed, BACKGROUNDS.index(scene.background)])
+    words, samples = _lay_out(material.words, rng, sample_rate_hz)
+    background = _background(scene.background, material, samples, rng, sample_rate_hz)
+    power = float(np.mean(np.square(background, dtype=np.float64)))
+    wanted = 10 ** ((LEVEL_DB - scene.snr_db) / 10)
+    audio = background * np.float32(np.sqrt(wanted / power))
+    for start, _, sound in words:
+        level = 10 ** (LEVEL_DB / 20) / np.sqrt(loud_power(sound, sample_rate_hz))
+        audio[start : start + len(sound)] += sound * np.float32(level)
+    audio = audio * np.float32(10 ** (scene.gain_db / 20))
+    write(folder / f"{scene.name}.wav", np.clip(audio, -1, 1), sample_rate_hz)
+    spoken = [
+        SpokenWord(label, start / sample_rate_hz, (start + len(sound)) / sample_rate_hz)
+        for start, label, sound in words
+    ]
+    write_words(folder / f"{scene.name}.txt", spoken)
+    return samples / sample_rate_hz
+
+
+def facts(scene: Scene) -> dict[str, str]:
+    """A line of the folder's table: the file and its conditions."""
+    return {
+        "path": f"{scene.name}.wav",
+        "background": scene.background,
+        "snr_db": f"{scene.snr_db:g}",
+        "gain_db": f"{scene.gain_db:g}",
+    }
+
+
+def _lay_out(
+    words: Sequence[tuple[str, np.ndarray]], rng: np.random.Generator, sample_rate_hz: int
+) -> tuple[list[tuple[int, str, np.ndarray]], int]:
+    """Where each word begins, in random order; and how many samples there are in all."""
+    laid, at = [], 0
+    for index in rng.permutation(len(words)):
+        label, sound = words[index]
+        at += round(rng.uniform(*PAUSE_S) * sample_rate_hz)
+        laid.append((at, label, sound))
+        at += len(sound)
+    return laid, at + round(PAUSE_S[1] * sample_rate_hz)
+
+
+def _background(
+    kind: Background,
+    material: Material,
+    samples: int,
+    rng: np.random.Generator,
+    sample_rate_hz: int,
+) -> np.ndarray:
+    """(samples,) of background, each piece of it equally loud."""
+    pieces: dict[str, Callable[[int], np.ndarray]] = {
+        "noise": lambda count: cut_noise(material.noises, count, rng, sample_rate_hz),
+        "babble": lambda count: babble(material.voices, VOICES, count, rng, sample_rate_hz),
+        "speech": lambda count: _talk(material.speech, count, rng, sample_rate_hz),
+    }
+    if (kind == "babble" and not material.voices) or (kind == "speech" and not material.speech):
+        raise DataError(
+            f"background {kind}: nothing to make it of; "
+            + ("give a folder of it with --speech" if kind == "speech" else "no word but keywords")
+        )
+    made: list[np.ndarray] = []
+    for start in range(0, samples, round(_PIECE_S * sample_rate_hz)):
+        count = min(round(_PIECE_S * sample_rate_hz), samples - start)
+        piece = pieces[kind](count)
+        if not piece.any():  # a digital pause
+            piece = coloured_noise(count, 1.0, rng, sample_rate_hz)
+        made.append(piece / np.sqrt(np.mean(np.square(piece, dtype=np.float64))))
+    return np.concatenate(made).astype(np.float32)
+
+
+def _talk(
+    speech: Sequence[np.ndarray], samples: int, rng: np.random.Generator, sample_rate_hz: int
+) -> np.ndarray:
+    """Recordings one after the other, at one level, until there are enough samples."""
+    said: list[np.ndarray] = []
+    while sum(map(len, said)) < samples:
+        recording = speech[int(rng.integers(len(speech)))]
+        said.append(at_level(recording, LEVEL_DB, sample_rate_hz))
+    return np.concatenate(said)[:samples]

@@ -1,0 +1,97 @@
+"""A detector's figures on long recordings, for the terminal."""
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from kws.recipe import DecoderConfig
+from kws.spotting.metrics import Share
+from kws.spotting.stream_score import Rate, StreamJudge, StreamScores
+
+_WIDTH = 400
+"""More than any table needs: a number must never be cut off"""
+_FEW = (0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98)
+"""Thresholds of the trade-off that is shown"""
+
+
+def print_stream(judge: StreamJudge, decoder: DecoderConfig) -> None:
+    """Print the figures of all recordings, by keyword, by condition and by threshold."""
+    console = Console(width=_WIDTH, highlight=False)
+    scores = judge.score(decoder)
+    console.print(_sentences(judge, scores), markup=False)
+    console.print(_by_keyword(scores, decoder))
+    for name in judge.conditions:
+        console.print(_by_condition(judge, decoder, name))
+    console.print(_by_threshold(judge))
+
+
+def _sentences(judge: StreamJudge, scores: StreamScores) -> str:
+    missed, false, late = scores.missed, scores.false_accepts, scores.latency
+    lines = [
+        f"{len(judge.heard)} recordings, {_length(false.hours)}; 95 % intervals in brackets",
+        f"missed: {missed.count} of {missed.total} keywords{_bracket(missed)}",
+        f"false accepts: {false.count}, {_rate(false)} an hour",
+    ]
+    if late:
+        lines.append(
+            f"detected {1000 * late.median_s:.0f} ms after the word's end (median; nine in ten "
+            f"within {1000 * late.p90_s:.0f} ms, all within {1000 * late.largest_s:.0f} ms)"
+        )
+    return "\n".join(lines)
+
+
+def _by_keyword(scores: StreamScores, decoder: DecoderConfig) -> Table:
+    table = _table("by keyword", "keyword", "threshold")
+    for one in scores.keywords:
+        threshold = f"{decoder.threshold_of(one.keyword):.2f}"
+        table.add_row(Text(one.keyword), threshold, *_cells(one.missed, one.false_accepts))
+    return table
+
+
+def _by_condition(judge: StreamJudge, decoder: DecoderConfig, name: str) -> Table:
+    table = _table(f"by {name}", name)
+    for value, scores in judge.score_by(name, decoder).items():
+        table.add_row(Text(value or "(none)"), *_cells(scores.missed, scores.false_accepts))
+    return table
+
+
+def _by_threshold(judge: StreamJudge) -> Table:
+    table = _table("one threshold for all", "threshold")
+    for point in judge.trade_off(_FEW):
+        scores = point.scores
+        table.add_row(f"{point.threshold:g}", *_cells(scores.missed, scores.false_accepts))
+    return table
+
+
+def _table(title: str, *first: str) -> Table:
+    table = Table(title=title, title_justify="left")
+    for name in first:
+        table.add_column(name)
+    for name in ("said", "missed", "false accepts", "an hour"):
+        table.add_column(name, justify="right")
+    return table
+
+
+def _cells(missed: Share, false: Rate) -> tuple[str, ...]:
+    share = f"{100 * missed.value:.1f} %{_bracket(missed)}" if missed.value is not None else "–"
+    return str(missed.total), share, str(false.count), _rate(false)
+
+
+def _bracket(share: Share) -> str:
+    if share.value is None:
+        return ""
+    return f" ({100 * share.low:.1f} to {100 * share.high:.1f} %)"
+
+
+def _rate(rate: Rate) -> str:
+    if rate.per_hour is None:
+        return "–"
+    return f"{_brief(rate.per_hour)} ({_brief(rate.low)} to {_brief(rate.high)})"
+
+
+def _brief(value: float) -> str:
+    return f"{value:.0f}" if value >= 10 else f"{value:.2g}"
+
+
+def _length(hours: float) -> str:
+    return f"{hours:.2f} hours" if hours >= 1 else f"{60 * hours:.1f} minutes"

@@ -1,0 +1,139 @@
+"""tools/evaluate.py --stream, with a model that hears tones: 1 kHz is "yes", 3 kHz is "no"."""
+
+import json
+
+import numpy as np
+import pytest
+from test_evaluate import evaluate  # noqa: F401 (a fixture)
+from test_spotter import RATE, tone_model, tones
+
+from kws.audio.annotation import SpokenWord, write_words
+from kws.audio.io import write
+from kws.tflite.interpreter import open_model
+
+GAP_S = 1.5
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    path = tmp_path_factory.mktemp("model") / "tones.tflite"
+    path.write_bytes(tone_model("stream"))
+    return path
+
+
+@pytest.fixture
+def copy(model, tmp_path):
+    path = tmp_path / "copy.tflite"
+    path.write_bytes(model.read_bytes())
+    return path
+
+
+def record(folder, name, *words: tuple[str, float, bool]):
+    """Tones of 0.5 s after gaps: what the label says, the frequency, whether there is a label."""
+    parts, said, at = [], [], 0.0
+    for label, hz, labelled in words:
+        parts += [(0, GAP_S), (hz, 0.5)]
+        if labelled:
+            said.append(SpokenWord(label, at + GAP_S, at + GAP_S + 0.5))
+        at += GAP_S + 0.5
+    write(folder / f"{name}.wav", tones(*parts, (0, GAP_S)), RATE)
+    write_words(folder / f"{name}.txt", said)
+
+
+@pytest.fixture
+def recordings(tmp_path):
+    """Six words are said, one of them another sound; and a tone that is no word."""
+    folder = tmp_path / "recordings"
+    yes, no, hum = ("yes", 1000, True), ("no", 3000, True), ("no", 300, True)
+    record(folder, "far", yes, no, hum)
+    record(folder, "near", yes, no, yes, ("yes", 1000, False))
+    (folder / "recordings.csv").write_text("path,distance_m\nnear.wav,0.5\nfar.wav,3\n")
+    return folder
+
+
+@pytest.mark.parametrize("engine", ["litert", "tflm"])
+def test_misses_and_false_accepts_are_counted(evaluate, model, recordings, tmp_path, engine):  # noqa: F811
+    report, picture = tmp_path / "a.json", tmp_path / "a.png"
+    status, out, _ = evaluate(
+        *(model, "--stream", recordings, "--engine", engine, "--json", report, "--plot", picture)
+    )
+    assert status == 0
+    values = json.loads(report.read_text())
+    assert (values["missed"]["count"], values["missed"]["total"]) == (1, 6)
+    assert values["false_accepts"]["count"] == 1
+    seconds = (3 * 2 + GAP_S) + (4 * 2 + GAP_S)
+    assert values["false_accepts"]["hours"] == pytest.approx(seconds / 3600)
+    by_file = {one["path"].rpartition("/")[2]: one for one in values["recordings"]}
+    assert (by_file["far.wav"]["missed"], by_file["near.wav"]["false_accepts"]) == (1, 1)
+    assert -0.5 < values["latency"]["median_s"] < 0.1
+    assert "missed: 1 of 6 keywords" in out
+    (row,) = [line for line in out.splitlines() if line.startswith("│ 3 ")]
+    assert row.split("│")[2].strip() == "3"
+    assert out.index("│ 0.5 ") < out.index("│ 3 ")
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_recordings_without_keywords_add_hours_and_false_accepts(
+    evaluate,  # noqa: F811
+    model,
+    recordings,
+    tmp_path,
+):
+    folder, report = tmp_path / "talk", tmp_path / "a.json"
+    write(folder / "talk.wav", tones((0, 2), (3000, 0.5), (0, 2)), RATE)
+    status, _, _ = evaluate(
+        *(model, "--stream", recordings, "--negatives", folder, "--json", report)
+    )
+    values = json.loads(report.read_text())
+    assert status == 0
+    assert (values["missed"]["total"], values["false_accepts"]["count"]) == (6, 2)
+    (no,) = [one for one in values["keywords"] if one["keyword"] == "no"]
+    assert no["false_accepts"]["count"] == 1
+
+
+def test_thresholds_are_chosen_and_written_and_then_used(evaluate, copy, tmp_path):  # noqa: F811
+    """A false "yes" is shorter than the true ones: a higher threshold leaves it out."""
+    folder, report = tmp_path / "recordings", tmp_path / "a.json"
+    long, short = tones((0, 1.5), (1000, 0.5)), tones((0, 1.5), (1000, 0.2), (0, 0.3))
+    audio = np.concatenate([long, short, long, tones((0, 1.5), (3000, 0.5), (0, 1.5))])
+    write(folder / "a.wav", audio, RATE)
+    words = [SpokenWord("yes", 1.5, 2), SpokenWord("yes", 5.5, 6), SpokenWord("no", 7.5, 8)]
+    write_words(folder / "a.txt", words)
+    before = open_model(copy).metadata
+    plain = tmp_path / "plain.json"
+    assert evaluate(copy, "--stream", folder, "--json", plain)[0] == 0
+    assert json.loads(plain.read_text())["false_accepts"]["count"] == 1
+    choose = ("--false-accepts-per-hour", "1", "--write", "--json", report)
+    status, out, _ = evaluate(copy, "--stream", folder, *choose)
+    assert status == 0
+    assert "thresholds written" in out
+    assert "hours of audio cannot show 1 false accepts an hour" in out
+    values = json.loads(report.read_text())
+    assert (values["missed"]["count"], values["false_accepts"]["count"]) == (0, 0)
+    after = open_model(copy, "tflm").metadata
+    assert after.decoder.keyword_thresholds.keys() == {"yes", "no"}
+    assert after.model_copy(update={"decoder": before.decoder}) == before
+    again = tmp_path / "again.json"
+    assert evaluate(copy, "--stream", folder, "--json", again)[0] == 0
+    assert json.loads(again.read_text()) == values
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--stream", "{data}", "--data", "{data}"], "either clips"),
+        (["--stream", "{data}", "--split", "all"], "--split is for clips"),
+        (["--data", "{data}", "--false-accepts-per-hour", "1"], "are for recordings"),
+        (["--stream", "{data}", "--write"], "--write needs"),
+        (["--stream", "{data}", "--false-accepts-per-hour", "0"], "more than 0"),
+        (["--negatives", "{data}", "--false-accepts-per-hour", "1"], "with keywords"),
+        (["--stream", "{data}/gone"], "cannot be listed"),
+        (["--stream", "{data}/bad"], "no label file beside it"),
+    ],
+)
+def test_mistakes_end_with_status_2(evaluate, model, recordings, arguments, message):  # noqa: F811
+    write(recordings / "bad" / "a.wav", np.zeros(RATE, np.float32), RATE)
+    status, _, err = evaluate(model, *(text.format(data=recordings) for text in arguments))
+    assert status == 2
+    assert message in err
+    assert "Traceback" not in err

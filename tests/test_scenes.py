@@ -1,0 +1,194 @@
+"""Long recordings of words over a background: what is where, and how loud."""
+
+import csv
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from kws.audio.annotation import read_words
+from kws.audio.io import read, write
+from kws.audio.noise import loud_power
+from kws.data.recordings import TABLE, read_recordings
+from kws.data.scene_order import SceneOrder, make_scenes
+from kws.data.scenes import LEVEL_DB, PAUSE_S, Scene
+from kws.errors import DataError
+
+RATE = 16000
+SPEAKER = "026290a7"  # of the validation split
+HZ = {"yes": 700.0, "no": 1500.0, "tree": 2500.0, "cat": 3500.0}
+CLIPS = 4
+
+
+def word(hz: float, seed: int) -> np.ndarray:
+    """A tone of 0.3 s in a second of faint noise."""
+    audio = np.random.default_rng(seed).normal(0, 1e-4, RATE)
+    at = np.arange(round(0.3 * RATE)) / RATE
+    start = 3000 + 500 * seed
+    audio[start : start + len(at)] += 0.05 * (1 + seed) * np.sin(2 * np.pi * hz * at)
+    return audio.astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    root = tmp_path_factory.mktemp("clips")
+    for label, hz in HZ.items():
+        for i in range(CLIPS):
+            write(root / label / f"{SPEAKER}_nohash_{i}.wav", word(hz, i), RATE)
+    noise = np.random.default_rng(0).normal(0, 0.1, 3 * RATE)
+    write(root / "_background_noise_" / "hiss.wav", noise, RATE)
+    talk = np.concatenate([word(200.0, i) for i in range(4)])
+    write(root / "_talk_" / "talk.wav", talk, RATE)
+    return root
+
+
+def order(data, *scenes: Scene, **settings) -> SceneOrder:
+    return SceneOrder(data, ("yes", "no"), scenes, **settings)
+
+
+def test_words_are_where_the_labels_say_and_apart(data, tmp_path):
+    made = make_scenes(order(data, Scene("noise", 20), takes=3), tmp_path / "out")
+    words = read_words(tmp_path / "out" / "noise_20dB.txt")
+    assert len(words) == 12
+    assert [w.word for w in words].count("yes") == [w.word for w in words].count("no") == 3
+    assert {w.word for w in words} <= set(HZ)
+    assert made.words == {label: sum(w.word == label for w in words) for label in made.words}
+    audio = read(tmp_path / "out" / "noise_20dB.wav", RATE)
+    assert made.seconds == {"noise_20dB": pytest.approx(len(audio) / RATE)}
+    for before, after in pairwise(words):
+        assert PAUSE_S[0] - 0.01 <= after.start_s - before.end_s <= PAUSE_S[1] + 0.01
+    for one in words:
+        part = audio[round(one.start_s * RATE) : round(one.end_s * RATE)]
+        spectrum = np.abs(np.fft.rfft(part))
+        assert spectrum.argmax() * RATE / len(part) == pytest.approx(HZ[one.word], abs=20)
+
+
+@pytest.mark.parametrize("background", ["noise", "babble", "speech"])
+@pytest.mark.parametrize("snr_db", [10.0, 0.0])
+def test_each_word_has_the_ratio_to_the_background(data, tmp_path, background, snr_db):
+    scene = Scene(background, snr_db)
+    make_scenes(order(data, scene, speech=data / "_talk_"), tmp_path / "out")
+    audio = read(tmp_path / "out" / f"{scene.name}.wav", RATE).astype(np.float64)
+    words = read_words(tmp_path / "out" / f"{scene.name}.txt")
+    quiet = np.ones(len(audio), bool)
+    for one in words:
+        quiet[round(one.start_s * RATE) : round(one.end_s * RATE)] = False
+    level_db = 10 * np.log10(np.mean(np.square(audio[quiet])))
+    assert level_db == pytest.approx(LEVEL_DB - snr_db, abs=1.5)
+    if background == "noise":
+        one = words[0]
+        part = audio[round(one.start_s * RATE) : round(one.end_s * RATE)].astype(np.float32)
+        both = 10 * np.log10(10 ** (LEVEL_DB / 10) + 10 ** ((LEVEL_DB - snr_db) / 10))
+        assert 10 * np.log10(loud_power(part, RATE)) == pytest.approx(both, abs=1)
+
+
+def test_ratio_and_gain_move_no_word(data, tmp_path):
+    scenes = [
+        Scene("noise", 20),
+        Scene("noise", 0),
+        Scene("noise", 20, -30),
+        Scene("noise", 20, 30),
+    ]
+    make_scenes(order(data, *scenes), tmp_path / "out")
+    files = [tmp_path / "out" / f"{scene.name}" for scene in scenes]
+    texts = [file.with_suffix(".txt").read_text() for file in files]
+    assert len(set(texts)) == 1
+    plain, _, soft, loud = (read(file.with_suffix(".wav"), RATE) for file in files)
+    np.testing.assert_allclose(soft, plain * 10**-1.5, atol=1 / 32768)
+    np.testing.assert_allclose(loud, np.clip(plain * 10**1.5, -1, 1), atol=20 / 32768)
+
+
+def test_the_same_order_gives_the_same_bytes_and_another_seed_others(data, tmp_path):
+    def made(name, seed):
+        make_scenes(order(data, Scene("babble", 5), seed=seed), tmp_path / name)
+        return (tmp_path / name / "babble_5dB.wav").read_bytes()
+
+    assert made("a", 1) == made("b", 1)
+    assert made("c", 2) != made("a2", 1)
+
+
+def test_the_table_tells_the_conditions(data, tmp_path):
+    make_scenes(order(data, Scene("noise", 10), Scene("noise", 10, -6)), tmp_path / "out")
+    with open(tmp_path / "out" / TABLE, newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert rows == [
+        {"path": "noise_10dB.wav", "background": "noise", "snr_db": "10", "gain_db": "0"},
+        {"path": "noise_10dB_gain-6dB.wav", "background": "noise", "snr_db": "10", "gain_db": "-6"},
+    ]
+    found = read_recordings(tmp_path / "out")
+    assert [dict(one.conditions)["gain_db"] for one in found] == ["0", "-6"]
+    assert all(len(one.words) == 4 * CLIPS for one in found)
+
+
+def test_clips_without_a_word_are_named(tmp_path):
+    root = tmp_path / "clips"
+    for label in ("yes", "no"):
+        write(root / label / f"{SPEAKER}_nohash_0.wav", word(HZ[label], 0), RATE)
+    hiss = np.random.default_rng(3).normal(0, 0.01, RATE)
+    write(root / "no" / f"{SPEAKER}_nohash_1.wav", hiss, RATE)
+    (root / "no" / f"{SPEAKER}_nohash_2.wav").touch()
+    made = make_scenes(order(root, Scene("noise", 10)), tmp_path / "out")
+    assert made.words == {"no": 1, "yes": 1}
+    assert len(made.left_out) == 2
+    messages = " ".join(made.left_out)
+    assert "no word stands out of its noise" in messages
+    assert "an empty file" in messages
+
+
+@pytest.mark.parametrize(
+    ("scenes", "settings", "message"),
+    [
+        ((), {}, "at least one"),
+        ((Scene("noise", 5), Scene("noise", 5.0)), {}, "once"),
+        ((Scene("speech", 5),), {}, "give a folder of it with --speech"),
+        ((Scene("noise", 5),), {"split": "testing"}, "no clips in the testing split"),
+        ((Scene("speech", 5),), {"speech": "yes/none"}, "cannot be listed"),
+    ],
+)
+def test_orders_that_cannot_be_carried_out(data, tmp_path, scenes, settings, message):
+    if "speech" in settings:
+        settings = {"speech": data / settings["speech"]}
+    with pytest.raises(DataError, match=message):
+        make_scenes(order(data, *scenes, **settings), tmp_path / "out")
+
+
+def test_a_keyword_without_clips_and_a_folder_in_use_are_refused(data, tmp_path):
+    with pytest.raises(DataError, match="no validation clip of 'go'"):
+        make_scenes(SceneOrder(data, ("yes", "go"), (Scene("noise", 5),)), tmp_path / "out")
+    (tmp_path / "out").mkdir(exist_ok=True)
+    (tmp_path / "out" / "mine.txt").touch()
+    with pytest.raises(DataError, match="already holds something"):
+        make_scenes(order(data, Scene("noise", 5)), tmp_path / "out")
+
+
+# Recordings and their label files
+
+
+def recording(folder, name="a.wav", labels: str | None = "0.1\t0.2\tyes\n"):
+    write(folder / name, np.zeros(RATE, np.float32), RATE)
+    if labels is not None:
+        (folder / name).with_suffix(".txt").write_text(labels)
+
+
+def test_words_are_in_order_of_time_and_negatives_have_none(tmp_path):
+    recording(tmp_path, labels="5\t6\tno\n0.1\t0.2\tyes\n")
+    (found,) = read_recordings(tmp_path)
+    assert [one.word for one in found.words] == ["yes", "no"]
+    assert read_recordings(tmp_path / "a.wav")[0].words == found.words
+    assert read_recordings(tmp_path, words_beside=False)[0].words == ()
+
+
+@pytest.mark.parametrize(
+    ("prepare", "message"),
+    [
+        (lambda folder: recording(folder, labels=None), r"expected a\.txt or a\.csv"),
+        (lambda folder: (folder / "a.txt").touch(), "no sound files"),
+        (lambda folder: (folder / TABLE).write_text("file\na.wav\n"), "no column path"),
+        (lambda folder: (folder / TABLE).write_text("path\na.wav\n"), r"line 2: .*no such record"),
+        (lambda folder: (folder / TABLE).write_bytes(b"\xff\xfe\x00"), "cannot be read as text"),
+    ],
+)
+def test_recordings_that_cannot_be_used(tmp_path, prepare, message):
+    prepare(tmp_path)
+    with pytest.raises(DataError, match=message):
+        read_recordings(tmp_path)
