@@ -6,7 +6,7 @@ import numpy as np
 
 from kws.audio.io import read
 from kws.spotting.decoder import Decoder, Detection
-from kws.spotting.hearing import TAIL_S, Hearing, calls_per_second
+from kws.spotting.hearing import LONGEST_S, TAIL_S, Hearing, calls_per_second
 from kws.tflite.interpreter import Runner
 
 
@@ -62,5 +62,5 @@ def spot_file(path: Path, runner: Runner) -> list[Detection]:
         When the file cannot be used.
     """
     rate = runner.metadata.features.sample_rate_hz
-    audio = read(path, rate)
+    audio = read(path, rate, LONGEST_S)
     return Spotter(runner).push(np.pad(audio, (0, round(TAIL_S * rate))))
