@@ -1,21 +1,28 @@
 """The microphone and the demo: from a file, on a virtual microphone, and without one."""
 
+import importlib
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
+import time
 import types
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soxr
+from rich.console import Console
 from test_spotter import RATE, SPEECH, tone, tone_model
 
-from kws.audio.io import write
+import kws
+from kws.audio.blocks import Microphones
+from kws.audio.io import read, write
 from kws.audio.microphone import Device, Microphone, input_devices
 from kws.errors import AudioError
+from kws.spotting.live import watch
 from kws.spotting.spotter import spot_file
 from kws.tflite.interpreter import open_model
 
@@ -66,7 +73,7 @@ def detections(printed: str) -> list[tuple[float, str, float]]:
 
 
 def test_detections_in_a_file_are_printed_one_a_line(model, speech):
-    done = demo(model, "--wav", speech)
+    done = demo(model, "--wav", speech, "--fast")
     assert (done.returncode, len(done.stdout.splitlines())) == (0, 3)
     for (time_s, keyword, score), found in zip(
         detections(done.stdout), spot_file(speech, open_model(model)), strict=True
@@ -77,7 +84,7 @@ def test_detections_in_a_file_are_printed_one_a_line(model, speech):
 
 
 def test_tflm_hears_the_same(model, speech):
-    given = detections(demo(model, "--wav", speech, "--engine", "tflm").stdout)
+    given = detections(demo(model, "--wav", speech, "--fast", "--engine", "tflm").stdout)
     assert [keyword for _, keyword, _ in given] == ["yes", "no", "yes"]
 
 
@@ -85,7 +92,7 @@ def test_the_demo_needs_no_tensorflow(model, speech):
     code = (
         "import runpy, sys\n"
         f"sys.path.insert(0, {str(DEMO.parent)!r})\n"
-        f"sys.argv = ['mic_demo.py', {str(model)!r}, '--wav', {str(speech)!r}]\n"
+        f"sys.argv = ['mic_demo.py', {str(model)!r}, '--wav', {str(speech)!r}, '--fast']\n"
         f"runpy.run_path({str(DEMO)!r}, run_name='__main__')\n"
         "import kws.audio.microphone\n"
         "print(sorted({'tensorflow', 'tf_keras', 'keras'} & set(sys.modules)))\n"
@@ -102,7 +109,7 @@ def test_the_demo_needs_no_tensorflow(model, speech):
     [
         (["nowhere.tflite"], "nowhere.tflite: no such model file"),
         ([DEMO, "--wav", "x.wav"], "not a TFLite model"),
-        (["MODEL", "--wav", "nowhere.wav"], "nowhere.wav: no such file"),
+        (["MODEL", "--wav", "nowhere.wav", "--fast"], "nowhere.wav: no such file"),
     ],
 )
 def test_bad_input_is_one_line_and_status_2(model, arguments, message):
@@ -117,6 +124,110 @@ def test_a_model_must_be_named():
     done = demo()
     assert (done.returncode, done.stdout) == (2, "")
     assert "MODEL.tflite is missing" in done.stderr
+
+
+def test_a_file_is_heard_at_its_pace(model, speech):
+    started = time.monotonic()
+    plain, fast = demo(model, "--wav", speech), demo(model, "--wav", speech, "--fast")
+    assert plain.stdout == fast.stdout
+    assert time.monotonic() - started > len(SPEECH) / RATE
+
+
+def test_json_is_one_object_a_line(model, speech):
+    done = demo(model, "--wav", speech, "--fast", "--json")
+    values = [json.loads(line) for line in done.stdout.splitlines()]
+    found = spot_file(speech, open_model(model))
+    assert [value["keyword"] for value in values] == [one.keyword for one in found]
+    for value, one in zip(values, found, strict=True):
+        assert value["time_s"] == pytest.approx(one.time_s, abs=1e-3)
+        assert value["score"] == pytest.approx(one.score, abs=1e-4)
+
+
+def test_a_command_is_run_at_each_detection(model, speech, tmp_path):
+    script = tmp_path / "tell.py"
+    out = tmp_path / "told"
+    script.write_text(
+        "import os, pathlib, sys\n"
+        "names = ('KWS_KEYWORD', 'KWS_SCORE', 'KWS_TIME_S')\n"
+        "line = ' '.join([*(os.environ[name] for name in names), *sys.argv[2:]])\n"
+        "out = pathlib.Path(sys.argv[1]) / os.environ['KWS_TIME_S']\n"
+        "out.write_text(line)\n"
+    )
+    out.mkdir()
+    command = f"{sys.executable} {script} '{out}' 'two words' $HOME;"
+    done = demo(model, "--wav", speech, "--exec", command)
+    found = spot_file(speech, open_model(model))
+    expected = {f"{d.keyword} {d.score:.4f} {d.time_s:.3f} two words $HOME;" for d in found}
+    assert done.returncode == 0
+    deadline = time.monotonic() + 20
+    while len(list(out.iterdir())) < len(expected) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(0.2)  # the last one is being written
+    assert {path.read_text() for path in out.iterdir()} == expected
+
+
+def test_a_command_that_fails_is_told_of(model, speech):
+    done = demo(model, "--wav", speech, "--exec", "false")
+    assert done.stderr.count("--exec false: ended with status 1") >= 2
+    assert done.returncode == 0
+
+
+def test_the_sound_around_triggers_is_kept(model, speech, tmp_path):
+    done = demo(model, "--wav", speech, "--fast", "--save-triggers", tmp_path / "kept")
+    found = spot_file(speech, open_model(model))
+    assert done.returncode == 0
+    kept = sorted((tmp_path / "kept" / "detections").rglob("*.wav"))
+    assert sorted(path.parent.name for path in kept) == ["no", "yes", "yes"]
+    lines = (tmp_path / "kept" / "triggers.csv").read_text().splitlines()
+    assert lines[0] == "time_s,kind,keyword,score,path"
+    rows = [line.split(",") for line in lines[1:] if ",detections," in line]
+    assert f"{len(lines) - 1} sounds kept in" in done.stderr
+    for row, one in zip(rows, found, strict=True):
+        audio = read(tmp_path / "kept" / row[4], RATE)
+        at = round(float(row[0]) * RATE)
+        assert float(row[0]) == pytest.approx(one.time_s, abs=0.05)
+        expected = SPEECH[max(0, at - round(1.5 * RATE)) : at + round(0.5 * RATE)]
+        np.testing.assert_allclose(audio[: len(expected)], expected, atol=1e-4)
+
+
+def test_the_screen_shows_level_scores_spectrogram_and_detections(model, monkeypatch):
+    monkeypatch.syspath_prepend(str(DEMO.parent))
+    screen_of = importlib.import_module("demo.screen").Screen
+    console = Console(record=True, force_terminal=True, width=100, file=io.StringIO())
+    loaded = kws.load(model)
+    with screen_of(loaded.metadata, lambda: 3, console) as screen:
+        blocks = (SPEECH[start : start + 320] for start in range(0, 2 * RATE, 320))
+        for moment in watch(loaded.stream(), blocks):
+            screen.push(moment)
+        drawn = Console(record=True, width=100, file=io.StringIO(), force_terminal=True)
+        drawn.print(screen.picture())
+        text = drawn.export_text()
+        screen.note("waiting")
+    assert text.splitlines()[0].startswith("level ")
+    (bar,) = [line for line in text.splitlines() if line.startswith("yes ")]
+    assert "|" in bar
+    assert text.count("▀") == 8 * 72
+    assert " yes  " in text.split("▀")[-1]
+    assert "3 blocks dropped" in text
+    assert "% of a core" in text
+    assert "waiting" in console.export_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--fast"], "--fast is for a file"),
+        (["--plain", "--json"], "give one of the two"),
+        (["--wav", "x.wav", "--device", "1"], "give one of the two"),
+        (["--exec", "no-such-program-at-all x"], "no such program"),
+        (["--exec", "'"], "No closing quotation"),
+    ],
+)
+def test_wrong_arguments(model, arguments, message):
+    done = demo(model, *arguments)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 # --- PortAudio on a virtual microphone ---
@@ -148,7 +259,7 @@ def test_what_is_played_is_what_is_heard(microphone, tmp_path, rate):
 
 
 def test_live_detections_are_those_of_the_file(microphone, model, speech):
-    from_file = detections(demo(model, "--wav", speech).stdout)
+    from_file = detections(demo(model, "--wav", speech, "--fast").stdout)
     command = [sys.executable, str(DEMO), str(model), "--device", "0"]
     child = subprocess.Popen(
         command,
@@ -205,10 +316,11 @@ class FakeSound(types.SimpleNamespace):
 
     PortAudioError = Refused
 
-    def __init__(self, blocks=(), rates=(RATE,), default=0, devices=None, start=None):
-        facts = {"name": "desk", "index": 0, "max_input_channels": 1}
+    def __init__(self, blocks=(), rates=(RATE,), default=0, devices=None, start=None, channels=1):
+        facts = {"name": "desk", "index": 0, "max_input_channels": channels}
         facts["default_samplerate"] = float(rates[0]) if rates else 48000.0
         super().__init__(blocks=blocks, rates=rates, default=default, start=start, asked=[])
+        self.channels = channels
         self.devices = [facts] if devices is None else devices
 
     def query_devices(self, number=None, kind=None):
@@ -219,8 +331,17 @@ class FakeSound(types.SimpleNamespace):
             raise Refused(f"Error querying device {number}")
         return self.devices[number]
 
+    def _terminate(self):
+        self.scans = getattr(self, "scans", 0) + 1
+
+    def _initialize(self):
+        if self.scans >= 3:  # it is plugged in again
+            self.rates = (RATE,)
+
     def InputStream(self, **options):
         self.asked.append(options)
+        if self.channels != options["channels"]:
+            raise Refused("Invalid number of channels", -9998)
         if isinstance(self.rates, Exception):
             raise self.rates
         if options["samplerate"] not in self.rates:
@@ -237,7 +358,8 @@ class FakeStream:
             raise self.sound.start
         for block, overflow in self.sound.blocks:
             status = types.SimpleNamespace(input_overflow=overflow)
-            self.callback(block[:, None], len(block), None, status)
+            given = block[:, None] if block.ndim == 1 else block
+            self.callback(given, len(block), None, status)
             block[:] = np.nan  # PortAudio's memory is used again
 
     def close(self):
@@ -348,3 +470,35 @@ def test_sounddevice_is_missing(monkeypatch):
     monkeypatch.setitem(sys.modules, "sounddevice", None)
     with pytest.raises(AudioError, match="the Python package sounddevice; install it: pip install"):
         input_devices()
+
+
+def test_channels_are_averaged_where_a_device_has_no_single_one(portaudio):
+    left, right = np.full(320, 0.5, np.float32), np.full(320, 0.1, np.float32)
+    sound = portaudio(blocks=[(np.stack([left, right], axis=1), False)], channels=2)
+    given, _ = heard(RATE)
+    assert [options["channels"] for options in sound.asked] == [1, 2]
+    np.testing.assert_allclose(given, 0.3, atol=1e-6)
+
+
+def test_a_microphone_that_goes_is_waited_for(portaudio, monkeypatch):
+    """It gives a block and falls silent; looked for three times, it is there again."""
+    monkeypatch.setattr("kws.audio.blocks.RETRY_S", 0.001)
+    sound = portaudio(blocks=[(np.full(320, 0.25, np.float32), False)])
+    told: list[str] = []
+    microphones = Microphones(RATE, None, told.append)
+    blocks = iter(microphones)
+    assert next(blocks)[0] == 0.25
+    sound.blocks = [(np.full(320, 0.5, np.float32), True)]
+    sound.rates = Refused("Device unavailable", -9985)
+    assert next(blocks)[0] == 0.5
+    assert sound.scans == 3
+    assert told[0] == "listening to 'desk' at 16000 Hz"
+    assert told[1].endswith("start again; waiting for it to come back")
+    assert told[2:] == ["listening to 'desk' at 16000 Hz"]
+    assert microphones.dropped == 1
+
+
+def test_a_microphone_that_was_never_there_is_not_waited_for(portaudio):
+    portaudio(devices=[])
+    with pytest.raises(AudioError, match="no microphone found"):
+        next(iter(Microphones(RATE, None, print)))

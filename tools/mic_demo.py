@@ -1,29 +1,40 @@
-"""Spot keywords live from a microphone, or in a sound file: one line a detection."""
+"""Spot keywords live from a microphone, or in a sound file, and show what is heard."""
 
 import argparse
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cli import run
 
 if TYPE_CHECKING:
-    from kws.spotting.decoder import Detection
-    from kws.tflite.interpreter import Runner
+    import numpy as np
+    from demo.command import Command
+    from demo.lines import Lines
+    from demo.screen import Screen
+
+    from kws.audio.blocks import Microphones
+    from kws.spotting.triggers import Triggers
+    from kws.tflite.metadata import Metadata
 
 
 def main() -> None:
+    """Read arguments, listen, show."""
     arguments = _parse()
     if arguments.list_devices:
         _list_devices()
         return
-    from kws.tflite.interpreter import open_model
+    from demo.command import Command
 
-    runner = open_model(arguments.model, arguments.engine)
-    if arguments.wav:
-        _read_file(arguments.wav, runner)
-    else:
-        _listen(arguments.device, runner)
+    import kws
+
+    command = Command(arguments.exec) if arguments.exec else None
+    model = kws.load(arguments.model, arguments.engine)
+    triggers = _triggers(arguments, model.metadata)
+    listening = _Listening(arguments, model.metadata)
+    listening.go(model.stream(), command, triggers)
 
 
 def _parse() -> argparse.Namespace:
@@ -32,6 +43,20 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--device", type=int, metavar="N", help="microphone; see --list-devices")
     parser.add_argument("--list-devices", action="store_true", help="list microphones and end")
     parser.add_argument("--wav", type=Path, metavar="FILE", help="a sound file, not the microphone")
+    parser.add_argument("--fast", action="store_true", help="the file at once, not at its pace")
+    parser.add_argument("--plain", action="store_true", help="one line a detection")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser.add_argument(
+        "--exec",
+        metavar="COMMAND",
+        help="run it at each detection, without a shell; KWS_KEYWORD, KWS_SCORE, KWS_TIME_S tell",
+    )
+    parser.add_argument(
+        "--save-triggers",
+        type=Path,
+        metavar="DIR",
+        help="keep the sound around each detection and near miss",
+    )
     parser.add_argument(
         "--engine", choices=("litert", "tflm"), default="litert", help="default: litert"
     )
@@ -40,6 +65,10 @@ def _parse() -> argparse.Namespace:
         parser.error("MODEL.tflite is missing (tools/convert.py writes one)")
     if arguments.wav and arguments.device is not None:
         parser.error("--wav and --device: give one of the two")
+    if arguments.fast and not arguments.wav:
+        parser.error("--fast is for a file, --wav FILE")
+    if arguments.plain and arguments.json:
+        parser.error("--plain and --json: give one of the two")
     return arguments
 
 
@@ -52,53 +81,80 @@ def _list_devices() -> None:
         rate = f"{device.channels} in, {device.sample_rate_hz:.0f} Hz"
         print(f"{mark} {device.number:>3}  {device.name}  ({rate})")
     if not devices:
-        _note("no microphone found: PortAudio knows of no device that records")
+        sys.stderr.write("no microphone found: PortAudio knows of no device that records\n")
 
 
-def _read_file(path: Path, runner: "Runner") -> None:
-    from kws.spotting.spotter import spot_file
+def _triggers(arguments: argparse.Namespace, facts: "Metadata") -> "Triggers | None":
+    if not arguments.save_triggers:
+        return None
+    from kws.spotting.triggers import Triggers
 
-    found = spot_file(path, runner)
-    for detection in found:
-        _show(detection)
-    _note(f"{path}: {_count(len(found))}")
-
-
-def _listen(device: int | None, runner: "Runner") -> None:
-    """Print detections until Ctrl-C, which is the way to end and no error."""
-    from kws.audio.microphone import Microphone
-    from kws.spotting.spotter import Spotter
-
-    rate = runner.metadata.features.sample_rate_hz
-    microphone = Microphone(rate, device)
-    spotter, samples, found = Spotter(runner), 0, 0
-    try:
-        with microphone:
-            words = " ".join(runner.metadata.keywords)
-            at = f"{microphone.device_rate_hz} Hz"
-            for block in microphone:
-                if samples == 0:
-                    _note(f"listening to {microphone.name!r} at {at} for: {words} (Ctrl-C ends)")
-                samples += len(block)
-                for detection in spotter.push(block):
-                    found += 1
-                    _show(detection)
-    except KeyboardInterrupt:
-        dropped = f"{microphone.dropped} blocks dropped"
-        _note(f"heard {samples / rate:.1f} s: {_count(found)}, {dropped}")
+    rate = facts.features.sample_rate_hz
+    return Triggers(arguments.save_triggers, facts.keywords, facts.decoder, rate)
 
 
-def _show(detection: "Detection") -> None:
-    print(f"{detection.time_s:9.2f} s  {detection.keyword:<12} {detection.score:.2f}", flush=True)
+class _Listening:
+    """Sound in, a face out."""
 
+    def __init__(self, arguments: argparse.Namespace, facts: "Metadata"):
+        self.arguments, self.facts = arguments, facts
+        self.microphones: Microphones | None = None
+        self.heard_s, self.found = 0.0, 0
+        self.face = self._face()
 
-def _count(detections: int) -> str:
-    return f"{detections} detection{'' if detections == 1 else 's'}"
+    def go(self, spotter: Any, command: "Command | None", triggers: "Triggers | None") -> None:
+        """Listen to the file's end, or until Ctrl-C, which is the way to end and no error."""
+        from kws.spotting.live import watch
 
+        with ExitStack() as stack:
+            if triggers:
+                stack.callback(triggers.finish)
+            stack.enter_context(self.face)
+            try:
+                for moment in watch(spotter, self._blocks()):
+                    self.heard_s, self.found = moment.time_s, self.found + len(moment.detections)
+                    self.face.push(moment)
+                    if command:
+                        command.push(moment.detections, self.face.note)
+                    if triggers:
+                        triggers.push(moment)
+            except KeyboardInterrupt:
+                pass
+        sys.stderr.write(self._summary(triggers.saved if triggers else None))
 
-def _note(text: str) -> None:
-    sys.stderr.write(f"{text}\n")
-    sys.stderr.flush()
+    def _face(self) -> "Lines | Screen":
+        if self.arguments.json or self.arguments.plain or not sys.stdout.isatty():
+            from demo.lines import Lines
+
+            return Lines(self.arguments.json)
+        from demo.screen import Screen
+
+        return Screen(self.facts, lambda: self.microphones.dropped if self.microphones else 0)
+
+    def _blocks(self) -> "Iterator[np.ndarray]":
+        from kws.audio.blocks import Microphones, file_blocks
+        from kws.spotting.hearing import TAIL_S
+
+        rate = self.facts.features.sample_rate_hz
+        if self.arguments.wav:
+            return file_blocks(self.arguments.wav, rate, TAIL_S, self.arguments.fast)
+        words = " ".join(self.facts.keywords)
+
+        def tell(text: str) -> None:
+            begins = text.startswith("listening")
+            self.face.note(f"{text} for: {words} (Ctrl-C ends)" if begins else text)
+
+        self.microphones = Microphones(rate, self.arguments.device, tell)
+        return iter(self.microphones)
+
+    def _summary(self, saved: int | None) -> str:
+        what = f"{self.found} detection{'' if self.found == 1 else 's'}"
+        place = self.arguments.save_triggers
+        kept = "" if saved is None else f", {saved} sounds kept in {place}"
+        if self.microphones:
+            dropped = f"{self.microphones.dropped} blocks dropped"
+            return f"heard {self.heard_s:.1f} s: {what}, {dropped}{kept}\n"
+        return f"{self.arguments.wav}: {what}{kept}\n"
 
 
 if __name__ == "__main__":

@@ -18,7 +18,8 @@ BACKLOG_S = 5.0
 PATIENCE_S = 5.0
 """A microphone that gives no sound for so long is taken to be gone."""
 
-_INVALID_RATE, _UNAVAILABLE = -9997, -9985  # portaudio.h: paInvalidSampleRate, paDeviceUnavailable
+_INVALID_RATE, _INVALID_CHANNELS, _UNAVAILABLE = -9997, -9998, -9985
+"""portaudio.h: paInvalidSampleRate, paInvalidChannelCount, paDeviceUnavailable"""
 
 
 @dataclass(frozen=True)
@@ -38,9 +39,9 @@ class Microphone:
     >>> with Microphone(16000) as microphone:
     ...     for block in microphone: ...       # float32 (samples,), -1..1
 
-    It is opened at the wanted rate, or at its own where it cannot do that; its blocks are then
-    resampled as one stream (soxr), without a seam. Blocks that came too fast are counted in
-    :attr:`dropped`.
+    It is opened at the wanted rate and with one channel, or at its own rate and with all its
+    channels where it cannot do that: its blocks are then resampled as one stream (soxr), without a
+    seam, and its channels averaged. Blocks that came too fast are counted in :attr:`dropped`.
 
     Parameters
     ----------
@@ -69,21 +70,25 @@ class Microphone:
             self._resampler = soxr.ResampleStream(self.device_rate_hz, sample_rate_hz, 1)
 
     def _open(self, sound: Any, device: Any) -> tuple[Any, int]:
-        rate = self.sample_rate_hz
-        try:
-            return self._stream_at(sound, device, rate), rate
-        except sound.PortAudioError as error:
-            if _code(error) != _INVALID_RATE:
-                raise
-        rate = round(device["default_samplerate"])
-        return self._stream_at(sound, device, rate), rate
+        rate, channels = self.sample_rate_hz, 1
+        while True:
+            try:
+                return self._stream_at(sound, device, rate, channels), rate
+            except sound.PortAudioError as error:
+                own_rate, own_channels = round(device["default_samplerate"]), _channels(device)
+                if _code(error) == _INVALID_RATE and rate != own_rate:
+                    rate = own_rate
+                elif _code(error) == _INVALID_CHANNELS and channels != own_channels:
+                    channels = own_channels
+                else:
+                    raise
 
-    def _stream_at(self, sound: Any, device: Any, rate: int) -> Any:
+    def _stream_at(self, sound: Any, device: Any, rate: int, channels: int) -> Any:
         return sound.InputStream(
             device=device["index"],
             samplerate=rate,
             blocksize=round(rate * BLOCK_MS / 1000),
-            channels=1,
+            channels=channels,
             dtype="float32",
             callback=self._take,
         )
@@ -93,7 +98,7 @@ class Microphone:
         if status.input_overflow:
             self.dropped += 1
         try:
-            self._blocks.put_nowait(block[:, 0].copy())
+            self._blocks.put_nowait(block.mean(axis=1, dtype=np.float32))
         except queue.Full:
             self.dropped += 1
 
@@ -154,6 +159,13 @@ def input_devices() -> list[Device]:
     ]
 
 
+def rescan() -> None:
+    """Let PortAudio look again which devices there are; no microphone may be open."""
+    sound = _portaudio()
+    sound._terminate()
+    sound._initialize()
+
+
 def _portaudio() -> Any:
     """The ``sounddevice`` module, imported when first needed: it starts PortAudio."""
     try:
@@ -185,6 +197,10 @@ def _input_device(sound: Any, number: int | None) -> Any:
         if number is None:
             raise AudioError(f"no default microphone; choose one with --device: {names}") from error
         raise AudioError(f"device {number} is none that records; there are: {names}") from error
+
+
+def _channels(device: Any) -> int:
+    return int(device["max_input_channels"])
 
 
 def _why_not_open(device: Any, error: Exception) -> str:

@@ -46,6 +46,8 @@ class Hearing:
         self._audio = np.zeros(0, np.float32)
         self._window = np.zeros((0, self.config.size), np.float32)
         self._frames = 0
+        self.frames = np.zeros((0, self.config.size), np.float32)
+        """Features that the last push completed, (frames, size)."""
 
     def push(self, block: np.ndarray) -> Iterator[tuple[np.ndarray, float]]:
         """Take (samples,) mono audio, -1..1 at the model's rate; give what it completes.
@@ -60,11 +62,14 @@ class Hearing:
         audio, hop = np.concatenate((self._audio, block)), self.config.hop_samples
         used = len(audio) // hop * hop
         self._audio = audio[used:]
+        completed = [self.frames[:0]]
         for start in range(0, used, hop):
-            for frame in self._features.push(audio[start : start + hop]):
+            completed.append(self._features.push(audio[start : start + hop]))
+            for frame in completed[-1]:
                 posteriors = self._push_frame(frame)
                 if posteriors is not None:
                     yield posteriors, self._time_s()
+        self.frames = np.concatenate(completed)
 
     def _push_frame(self, frame: np.ndarray) -> np.ndarray | None:
         needed = self.runner.metadata.frames_per_step

@@ -19,7 +19,7 @@ _PRICES = (0.0, *np.geomspace(0.01, 100, 81))
 
 
 @dataclass(frozen=True)
-class OperatingPoint:
+class Chosen:
     """The thresholds that were chosen, and what they give where they were chosen."""
 
     wanted_per_hour: float
@@ -42,7 +42,7 @@ class OperatingPoint:
         )
 
 
-def choose_thresholds(judge: StreamJudge, false_accepts_per_hour: float) -> OperatingPoint:
+def choose_thresholds(judge: StreamJudge, false_accepts_per_hour: float) -> Chosen:
     """Choose a threshold a keyword: fewest misses at no more false accepts than wanted.
 
     Each keyword's threshold is the one of least cost, where a false accept costs the same number
@@ -69,5 +69,5 @@ def choose_thresholds(judge: StreamJudge, false_accepts_per_hour: float) -> Oper
         decoder = with_thresholds(judge.config, max(chosen.values()), chosen)
         scores = judge.score(decoder)
         if scores.false_accepts.count <= allowed:
-            return OperatingPoint(false_accepts_per_hour, decoder, scores, reached=True)
-    return OperatingPoint(false_accepts_per_hour, decoder, scores, reached=False)
+            return Chosen(false_accepts_per_hour, decoder, scores, reached=True)
+    return Chosen(false_accepts_per_hour, decoder, scores, reached=False)

@@ -39,6 +39,11 @@ class Spotter:
         """Average posteriors, (labels,), which the decoder compares with the threshold."""
         return self._decoder.scores
 
+    @property
+    def frames(self) -> np.ndarray:
+        """Features that the last push completed, (frames, size)."""
+        return self._hearing.frames
+
     def push(self, block: np.ndarray) -> list[Detection]:
         """Take (samples,) mono audio, -1..1 at the model's rate; give what it completes.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from kws.audio.annotation import Recording
     from kws.recipe import DecoderConfig
-    from kws.spotting.operating_point import OperatingPoint
+    from kws.spotting.operating_point import Chosen
     from kws.spotting.stream_score import StreamJudge
     from kws.tflite.metadata import Metadata
 
@@ -54,7 +54,7 @@ def _recordings(arguments: argparse.Namespace) -> "list[Recording]":
     ]
 
 
-def _tell(point: "OperatingPoint") -> None:
+def _tell(point: "Chosen") -> None:
     print(f"thresholds chosen here for at most {point.wanted_per_hour:g} false accepts an hour")
     if not point.reached:
         print("which none reaches: these are the highest; the model needs other training")

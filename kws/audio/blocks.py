@@ -1,0 +1,99 @@
+"""Blocks of sound to listen to: from a file, at its pace or at once, or from a microphone."""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from kws.audio.io import read
+from kws.audio.microphone import BLOCK_MS, Microphone, rescan
+from kws.errors import AudioError
+
+RETRY_S = 1.0
+"""A microphone that has gone is looked for this often"""
+_LONGEST_S = 6 * 3600.0
+
+
+def file_blocks(path: Path, sample_rate_hz: int, tail_s: float, fast: bool) -> Iterator[np.ndarray]:
+    """A sound file's blocks, float32 (samples,), and ``tail_s`` of silence after them.
+
+    Parameters
+    ----------
+    fast : at once, instead of each when a microphone would have given it.
+
+    Raises
+    ------
+    AudioError
+        When the file cannot be used.
+    """
+    audio = read(path, sample_rate_hz, _LONGEST_S)
+    audio = np.pad(audio, (0, round(tail_s * sample_rate_hz)))
+    size, started = round(BLOCK_MS * sample_rate_hz / 1000), time.monotonic()
+    for start in range(0, len(audio), size):
+        block = audio[start : start + size]
+        if not fast:
+            due = started + (start + len(block)) / sample_rate_hz
+            time.sleep(max(0.0, due - time.monotonic()))
+        yield block
+
+
+class Microphones:
+    """A microphone's blocks without end; where it goes, it is waited for.
+
+    >>> microphones = Microphones(16000, None, print)
+    >>> for block in microphones: ...
+
+    Parameters
+    ----------
+    tell : takes a sentence when listening begins, and when the microphone goes and comes back.
+
+    Raises
+    ------
+    AudioError
+        While iterating: when it cannot be opened the first time.
+    """
+
+    def __init__(self, sample_rate_hz: int, device: int | None, tell: Callable[[str], None]):
+        self.sample_rate_hz, self.device, self._tell = sample_rate_hz, device, tell
+        self._dropped_before = 0
+        self._now: Microphone | None = None
+
+    @property
+    def dropped(self) -> int:
+        """Blocks that came too fast to be taken."""
+        return self._dropped_before + (self._now.dropped if self._now else 0)
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        yield from self._listen(Microphone(self.sample_rate_hz, self.device))
+        while True:
+            yield from self._listen(self._wait())
+
+    def _listen(self, microphone: Microphone) -> Iterator[np.ndarray]:
+        """Blocks until the microphone goes; it must have given one."""
+        heard = False
+        self._now = microphone
+        try:
+            with microphone:
+                for block in microphone:
+                    if not heard:
+                        at = f"{microphone.device_rate_hz} Hz"
+                        self._tell(f"listening to {microphone.name!r} at {at}")
+                    heard = True
+                    yield block
+        except AudioError as error:
+            if not heard:
+                raise
+            self._tell(f"{error}; waiting for it to come back")
+        finally:
+            self._dropped_before += microphone.dropped
+            self._now = None
+
+    def _wait(self) -> Microphone:
+        while True:
+            time.sleep(RETRY_S)
+            rescan()
+            try:
+                return Microphone(self.sample_rate_hz, self.device)
+            except AudioError:
+                continue

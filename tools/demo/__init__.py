@@ -1,0 +1,1 @@
+"""What ``mic_demo.py`` shows: lines for people or programs, or a live screen."""
