@@ -59,6 +59,9 @@ class DataConfig(Section):
     extra: list[Annotated[str, StringConstraints(min_length=1)]] = Field(default_factory=list)
     """Folders or manifests of more clips to train on, such as near misses and keywords by
     ``prepare_data.py say``; unseen words in them are passed over, their splits do not matter."""
+    negatives: list[Annotated[str, StringConstraints(min_length=1)]] = Field(default_factory=list)
+    """Folders of long recordings without any keyword (talk, television), to train on: they are cut
+    into overlapping clips of ``unknown``."""
     spoken: SpokenConfig | None = None
     synthetic: SyntheticConfig | None = None
 
@@ -95,6 +98,8 @@ class DataConfig(Section):
             raise ValueError("unseen_words: a word stands twice in the list")
         if not self.unknown and self.made_unknown_share:
             raise ValueError("made_unknown_share is for the class unknown, but unknown is false")
+        if not self.unknown and self.negatives:
+            raise ValueError("negatives are for the class unknown, but unknown is false")
         return self
 
     @property

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -68,6 +69,13 @@ def parse_recipe(values: dict[str, Any], where: str) -> Recipe:
 def write_recipe(recipe: Recipe, path: Path) -> None:
     """Write the resolved recipe, every value spelled out, as YAML."""
     write_text(path, recipe_text(recipe))
+
+
+def with_negatives(recipe: Recipe, folders: Sequence[Path]) -> Recipe:
+    """The recipe with more folders in ``data.negatives``; a RecipeError where it can have none."""
+    values = json.loads(recipe.model_dump_json())
+    values["data"]["negatives"] += [str(folder) for folder in folders]
+    return parse_recipe(values, recipe.name)
 
 
 def recipe_text(recipe: Recipe) -> str:

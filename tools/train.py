@@ -14,12 +14,14 @@ if TYPE_CHECKING:
 def main() -> None:
     """Read arguments, train, say where everything lies."""
     arguments = _parse()
-    from kws.recipe_io import read_recipe
+    from kws.recipe_io import read_recipe, with_negatives
 
     changes = list(arguments.set)
     if arguments.strategy:
         changes.append(f"train.strategy={arguments.strategy}")
     recipe = read_recipe(arguments.recipe, tuple(changes))
+    if arguments.hard_negatives:
+        recipe = with_negatives(recipe, arguments.hard_negatives)
     out = arguments.out or Path("runs") / recipe.name
     data = data_folder(arguments.data, recipe, arguments.recipe)
     speak_corpus(arguments.data, recipe, data)
@@ -47,6 +49,14 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, help="run folder (default: runs/RECIPE_NAME)")
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="such as train.epochs=2"
+    )
+    parser.add_argument(
+        "--hard-negatives",
+        type=Path,
+        nargs="+",
+        metavar="DIR",
+        help="sounds that a detector took for keywords and are none (mic_demo.py --save-triggers); "
+        "added to the recipe's data.negatives",
     )
     parser.add_argument("--resume", action="store_true", help="go on with a run that was stopped")
     parser.add_argument(

@@ -22,6 +22,7 @@ from kws.data.manifest import (
     of_split,
     require_labels,
 )
+from kws.data.negatives import cut_negatives
 from kws.data.shards import Shards
 from kws.data.silence import count_of_silence
 from kws.data.source import Source
@@ -95,12 +96,14 @@ def more_sources(
     Raises
     ------
     DataError
-        When a folder of ``data.extra`` cannot be used.
+        When a folder of ``data.extra`` or ``data.negatives`` cannot be used.
     """
     data, clips = recipe.data, [source for source in sources if source.path is not None]
     more: list[Source] = []
     roots = (*map(Path, data.extra), *spoken)
     extra = [clip for root in roots for clip in read_extra(root, data.labels, data.unseen)]
+    for place in map(Path, data.negatives):
+        extra += cut_negatives(place, data.clip_ms / 1000)
     for number, clip in enumerate(extra, start=len(clips)):
         more.append(_source(clip, data.labels.index(clip.label), number))
     if data.made_unknown_share:
