@@ -55,6 +55,7 @@ system-packages:
 	command -v g++ >/dev/null || missing="$$missing g++"; \
 	command -v pulseaudio >/dev/null || missing="$$missing pulseaudio"; \
 	command -v paplay >/dev/null || missing="$$missing pulseaudio-utils"; \
+	command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || missing="$$missing chromium"; \
 	ldconfig -p 2>/dev/null | grep -q libportaudio.so.2 || missing="$$missing libportaudio2"; \
 	find /usr/lib -name libasound_module_pcm_pulse.so 2>/dev/null | grep -q . || missing="$$missing libasound2-plugins"; \
 	if [ -n "$$missing" ]; then echo "some tests will be skipped; to run them: apt-get install$$missing"; fi

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from demo.command import Command
     from demo.lines import Lines
     from demo.screen import Screen
+    from demo.web import Page
 
     from kws.audio.blocks import Microphones
     from kws.spotting.triggers import Triggers
@@ -46,6 +47,14 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--fast", action="store_true", help="the file at once, not at its pace")
     parser.add_argument("--plain", action="store_true", help="one line a detection")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser.add_argument(
+        "--web",
+        type=int,
+        nargs="?",
+        const=8765,
+        metavar="PORT",
+        help="also show it on a page on this machine, http://127.0.0.1:8765",
+    )
     parser.add_argument(
         "--exec",
         metavar="COMMAND",
@@ -122,14 +131,24 @@ class _Listening:
                 pass
         sys.stderr.write(self._summary(triggers.saved if triggers else None))
 
-    def _face(self) -> "Lines | Screen":
+    def _face(self) -> "Lines | Screen | Page":
+        if self.arguments.web is None:
+            return self._terminal()
+        from demo.web import Page
+
+        return Page(self._terminal(), self.facts, self._dropped, self.arguments.web)
+
+    def _terminal(self) -> "Lines | Screen":
         if self.arguments.json or self.arguments.plain or not sys.stdout.isatty():
             from demo.lines import Lines
 
             return Lines(self.arguments.json)
         from demo.screen import Screen
 
-        return Screen(self.facts, lambda: self.microphones.dropped if self.microphones else 0)
+        return Screen(self.facts, self._dropped)
+
+    def _dropped(self) -> int:
+        return self.microphones.dropped if self.microphones else 0
 
     def _blocks(self) -> "Iterator[np.ndarray]":
         from kws.audio.blocks import Microphones, file_blocks

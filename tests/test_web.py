@@ -1,0 +1,198 @@
+"""The demo's page: who may see it, and what is seen in a browser."""
+
+import importlib
+import json
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+import numpy as np
+import pytest
+from browser import browse, missing_browser
+from test_spotter import RATE, SPEECH, tone_model
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+
+import kws
+from kws.audio.io import write
+from kws.errors import StorageError
+from kws.spotting.live import watch
+
+DEMO = Path(__file__).parents[1] / "tools" / "mic_demo.py"
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("model") / "tones.tflite"
+    path.write_bytes(tone_model("stream"))
+    return path
+
+
+class Quiet:
+    """The face on the terminal, remembered."""
+
+    def __init__(self):
+        self.notes, self.moments = [], 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def push(self, _moment):
+        self.moments += 1
+
+    def note(self, text):
+        self.notes.append(text)
+
+
+@pytest.fixture
+def page(model, monkeypatch):
+    """A page that is served, the model, and the face beside it."""
+    monkeypatch.syspath_prepend(str(DEMO.parent))
+    web, loaded = importlib.import_module("demo.web"), kws.load(model)
+    with web.Page(Quiet(), loaded.metadata, lambda: 2, 0) as served:
+        yield served, loaded
+
+
+def url(served) -> str:
+    return f"http://127.0.0.1:{served.port}"
+
+
+def test_the_page_is_whole_and_takes_nothing_from_elsewhere(page):
+    served, _ = page
+    with urlopen(url(served)) as answer:
+        text = answer.read().decode()
+        policy = answer.headers["Content-Security-Policy"]
+        assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert text.startswith("<!DOCTYPE html>")
+    assert "default-src 'none'" in policy
+    assert "http://" not in text.replace("ws://", "")
+    assert "https://" not in text
+    assert served.inner.notes == [f"page: {url(served)}"]
+
+
+def test_it_is_on_this_machine_alone(page):
+    served, _ = page
+    assert served._server.socket.getsockname()[0] == "127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "status"),
+    [
+        ("/other", {}, 404),
+        ("/", {"Host": "evil.example:80"}, 403),
+        ("/live", {"Origin": "http://evil.example"}, 403),
+        ("/live", {}, 403),
+    ],
+)
+def test_others_are_turned_away(page, path, headers, status):
+    served, _ = page
+    with pytest.raises(HTTPError) as error:
+        urlopen(Request(url(served) + path, headers=headers))
+    error.value.close()
+    assert error.value.code == status
+
+
+def test_a_socket_of_another_page_is_turned_away(page):
+    served, _ = page
+    with pytest.raises(InvalidStatus, match="403"):
+        connect(f"ws://127.0.0.1:{served.port}/live", origin="http://evil.example")
+
+
+def test_moments_are_sent_as_they_are(page):
+    served, loaded = page
+    address = f"ws://127.0.0.1:{served.port}/live"
+    with connect(address, origin=url(served)) as socket:
+        facts = json.loads(socket.recv(timeout=10))
+        assert facts["keywords"] == ["yes", "no"]
+        assert facts["thresholds"] == [0.7, 0.7]
+        assert facts["bands"] == 40
+        blocks = [SPEECH[start : start + 640] for start in range(0, 2 * RATE, 640)]
+        moments = list(watch(loaded.stream(), blocks))
+        for moment in moments:
+            served.push(moment)
+        told = [json.loads(socket.recv(timeout=10)) for _ in moments]
+    assert served.inner.moments == len(moments)
+    assert sum(len(one["frames"]) for one in told) == sum(len(one.frames) for one in moments)
+    assert all(0 <= value <= 255 for one in told for frame in one["frames"] for value in frame)
+    (found,) = [one for moment in told for one in moment["detections"]]
+    assert found[1:3] == [0, "yes"]
+    assert told[-1]["dropped"] == 2
+    assert told[-1]["time"] == pytest.approx(2, abs=0.01)
+    loud, silent = told[35]["level"], told[5]["level"]
+    assert loud > 0.7
+    assert silent == 0
+    np.testing.assert_allclose(told[-1]["scores"], moments[-1].scores[:2], atol=1e-3)
+
+
+def test_a_slow_page_loses_some_and_hinders_nobody(page):
+    served, loaded = page
+    address = f"ws://127.0.0.1:{served.port}/live"
+    with connect(address, origin=url(served), close_timeout=0.1) as socket:
+        socket.recv(timeout=10)
+        (moment,) = watch(loaded.stream(), [np.zeros(320 * 2000, np.float32)])
+        pushed = threading.Thread(target=lambda: [served.push(moment) for _ in range(300)])
+        pushed.start()
+        pushed.join(60)
+        assert not pushed.is_alive()
+
+
+def test_a_port_that_is_taken(model, monkeypatch):
+    monkeypatch.syspath_prepend(str(DEMO.parent))
+    web = importlib.import_module("demo.web")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(StorageError, match=f"port {port} cannot be had"):
+            web.Page(Quiet(), kws.load(model).metadata, lambda: 0, port)
+
+
+def test_a_browser_shows_scores_spectrogram_and_detections(model, tmp_path):
+    if missing := missing_browser():
+        pytest.skip(missing)
+    write(tmp_path / "long.wav", np.tile(SPEECH, 5), RATE)
+    command = [sys.executable, str(DEMO), str(model), "--web", "0", "--plain"]
+    child = subprocess.Popen(
+        [*command, "--wav", str(tmp_path / "long.wav")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    try:
+        address = child.stderr.readline().split("page: ")[1].strip()
+        with browse(address, tmp_path / "browser") as browser:
+            browser.wait("document.querySelectorAll('.keyword').length == 2")
+            browser.wait("document.querySelectorAll('#heard tr').length >= 2")
+            names = "[...document.querySelectorAll('.keyword span')].map(one => one.textContent)"
+            assert browser.evaluate(names) == ["yes", "no"]
+            heard = (
+                "[...document.querySelectorAll('#heard tr')].map(row => row.cells[1].textContent)"
+            )
+            assert set(browser.evaluate(heard)) == {"yes", "no"}
+            flashes = "document.querySelectorAll('.keyword.flash').length"
+            assert browser.evaluate(flashes) >= 1
+            mark = "document.querySelector('.track b').style.left"
+            assert browser.evaluate(mark) == "70%"
+            bright = (
+                "(() => { const all = document.querySelector('canvas').getContext('2d')"
+                ".getImageData(0, 0, 300, 40).data; let most = 0;"
+                "for (let i = 0; i < all.length; i += 4) most = Math.max(most, all[i]);"
+                "return most; })()"
+            )
+            browser.wait(f"{bright} > 240")
+            assert "% of a core" in browser.evaluate("document.querySelector('footer').textContent")
+            child.send_signal(signal.SIGINT)
+            child.wait(timeout=20)
+            browser.wait("document.getElementById('state').textContent == 'not connected'")
+    finally:
+        child.kill()
+        out, err = child.communicate()
+    assert "detections" in err
+    assert {line.split()[2] for line in out.splitlines()} == {"yes", "no"}
