@@ -42,6 +42,12 @@ class TrainConfig(Section):
     """``max_pooling``: a stream learns to fire at any moment (Sun et al. 2016). A clip's answer is
     that of the step where a keyword has its highest posterior. It is learned there, and, if it is a
     keyword's, where its own keyword has it, else at the last step."""
+    suppress: Annotated[float, Field(ge=0, le=100)] = 0.0
+    """Weight of a loss that asks, at every step but the first, for no keyword but the clip's own.
+
+    Streams answer between words and within them too, where the loss at a clip's end never asks.
+    The first steps, ``loss_frames`` of them, may still be of the word before.
+    """
     distill: DistillConfig | None = None
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Share of each layer's inputs (but for the features) set to 0, in float training."""
@@ -84,11 +90,17 @@ class TrainConfig(Section):
             raise ValueError(
                 f"train.class_weights: no class {strange[0]!r}; the classes are {', '.join(labels)}"
             )
-        if self.loss == "max_pooling" and (model.window_only or model.pooling != "last"):
-            raise ValueError(
-                "train.loss max_pooling is for streams, which answer at every step; this model "
-                "reads whole windows: set loss to last"
-            )
+        if model.window_only or model.pooling != "last":
+            if self.loss == "max_pooling":
+                raise ValueError(
+                    "train.loss max_pooling is for streams, which answer at every step; this model "
+                    "reads whole windows: set loss to last"
+                )
+            if self.suppress:
+                raise ValueError(
+                    "train.suppress is for streams, which answer at every step; this model reads "
+                    "whole windows: set it to 0"
+                )
 
 
 class QuantizeConfig(Section):

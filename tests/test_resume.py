@@ -152,6 +152,7 @@ def test_a_hook_ends_the_training_and_resume_goes_on(tone_recipe, tone_data, tmp
             r"class_weights: no class 'lwo'; the classes are low, h",
         ),
         (("model.pooling=mean", "train.loss=max_pooling"), r"max_pooling is for streams"),
+        (("model.pooling=mean", "train.suppress=1.0"), r"suppress is for streams"),
         (
             ("model.bidirectional=true", "train.carried_state_share=0", "train.loss=max_pooling"),
             r"this model reads whole windows: set loss to last",

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from kws.data.stats import FeatureStats
 from kws.errors import RecipeError
-from kws.nn.losses import at_peaks, divergence, loss_of, peak_answer
+from kws.nn.losses import at_peaks, divergence, loss_of, peak_answer, suppression
 from kws.nn.models import build_model
 from kws.nn.optimizers import learning_rates, make_optimizer, reset
 from kws.nn.precision import check_precision, is_compiled, precision, unscaled
@@ -78,6 +78,27 @@ POSTERIORS = [
     [[0.1, 0.2, 0.3, 0.4], [0.6, 0.2, 0.1, 0.1], [0.1, 0.7, 0.1, 0.1], [0.2, 0.2, 0.5, 0.1]],
     [[0.1, 0.1, 0.4, 0.4], [0.3, 0.1, 0.3, 0.3], [0.1, 0.25, 0.4, 0.25], [0.1, 0.1, 0.7, 0.1]],
 ]
+
+
+def test_suppression_by_hand():
+    """The first clip is of a: b is wrong. The second is unknown: both are."""
+    logits, targets = tf.math.log(tf.constant(POSTERIORS)), [[1.0, 0, 0, 0], [0, 0, 1.0, 0]]
+    first = -np.log([0.8, 0.8, 0.3, 0.8]).mean()
+    second = -np.log([0.8, 0.6, 0.65, 0.8]).mean()
+    found = suppression(logits, tf.constant(targets), 2)
+    assert float(found) == pytest.approx((first + second) / 2, abs=1e-6)
+    mixed = suppression(logits[:1], tf.constant([[0.5, 0.5, 0, 0]]), 2)
+    assert float(mixed) == pytest.approx(0, abs=1e-6)
+
+
+def test_suppression_adds_to_the_loss_after_the_first_steps():
+    logits = tf.math.log(tf.constant(POSTERIORS))
+    targets = tf.constant([[1.0, 0, 0, 0], [0, 0, 1.0, 0]])
+    plain = loss_of(logits, targets, targets, recipe(loss_frames=1))
+    both = loss_of(logits, targets, targets, recipe(loss_frames=1, suppress=0.5))
+    wanted = 0.5 * suppression(logits[:, 1:], targets, 2)
+    assert float(both - plain) == pytest.approx(float(wanted), abs=1e-6)
+    assert float(wanted) > 0.1
 
 
 def test_max_pooling_learns_at_the_highest_posteriors():

@@ -16,12 +16,24 @@ def pools(recipe: Recipe) -> bool:
 
 
 def loss_of(logits: tf.Tensor, targets: tf.Tensor, taught: tf.Tensor, recipe: Recipe) -> tf.Tensor:
-    """What asks for the labels, and for the teachers' answers where there are teachers.
+    """What asks for the labels, for the teachers' answers, and for no other keyword anywhere.
 
     Parameters
     ----------
-    logits : (batch, steps, classes). targets, taught : (batch, classes).
+    logits : (batch, steps, classes), of all steps. targets, taught : (batch, classes).
     """
+    train, keywords = recipe.train, len(recipe.data.keywords)
+    loss = _answer_loss(asked(logits, recipe), targets, taught, recipe)
+    if train.suppress:
+        # A keyword that the clip before ended with may still be heard at first.
+        later = logits[:, min(train.loss_frames, logits.shape[1] - 1) :]
+        loss += train.suppress * suppression(later, targets, keywords)
+    return loss
+
+
+def _answer_loss(
+    logits: tf.Tensor, targets: tf.Tensor, taught: tf.Tensor, recipe: Recipe
+) -> tf.Tensor:
     train = recipe.train
     if pools(recipe):
         logits = at_peaks(logits, targets, len(recipe.data.keywords))
@@ -34,6 +46,24 @@ def loss_of(logits: tf.Tensor, targets: tf.Tensor, taught: tf.Tensor, recipe: Re
     # The square keeps this part's gradients as large as the other's, whatever the temperature.
     teaching = _cross_entropy(logits / warmth, taught, weights)
     return (1 - share) * loss + share * warmth**2 * teaching
+
+
+def suppression(logits: tf.Tensor, targets: tf.Tensor, keywords: int) -> tf.Tensor:
+    """How much posterior other keywords have than a clip's own, at all steps alike.
+
+    The mean over steps of ``-log(1 - p)``, where p is the posterior of all keywords that the clip
+    is not: what a step between words, or within a word, would be falsely accepted for.
+
+    Parameters
+    ----------
+    logits : (batch, steps, classes), of all steps. targets : (batch, classes).
+    keywords : how many of the classes, the first ones.
+    """
+    is_keyword = tf.range(logits.shape[-1]) < keywords
+    wrong = tf.logical_and(is_keyword, targets <= 0)[:, None]
+    allowed = tf.where(wrong, tf.constant(-1e9, logits.dtype), logits)
+    missing = tf.reduce_logsumexp(logits, axis=-1) - tf.reduce_logsumexp(allowed, axis=-1)
+    return tf.reduce_mean(missing)
 
 
 def divergence(wanted: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:

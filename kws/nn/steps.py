@@ -58,14 +58,15 @@ def gradient_function(model: KeywordModel, recipe: Recipe) -> Callable:
         state = tuple(_carry(carried, last) for last in state)
         with tf.GradientTape() as tape:
             logits, after = model(features, state, None if quantized else dropout)
-            logits = asked(logits, recipe)
             loss = total = loss_of(logits, targets, taught, recipe)
             if quantized:
                 model.set_mode("float")
-                exact = asked(model(features, state)[0], recipe)
+                exact = model(features, state)[0]
                 model.set_mode("int8")
                 total += FLOAT_WEIGHT * loss_of(exact, targets, taught, recipe)
-                total += AGREEMENT_WEIGHT * divergence(tf.stop_gradient(exact), logits)
+                total += AGREEMENT_WEIGHT * divergence(
+                    tf.stop_gradient(asked(exact, recipe)), asked(logits, recipe)
+                )
             if mixed:
                 total *= SCALE
         gradients = tape.gradient(total, learned)

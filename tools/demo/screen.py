@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 BLOCKS_A_PICTURE = 4
 COLUMNS, ROWS, SHOWN = 72, 8, 6
+_FRAMES = 2
+"""In a column of the spectrogram: three seconds are seen"""
 _BAR = 40
 _LEVELS = (
     "#000004", "#1b0c41", "#4a0c6b", "#781c6d", "#a52c60",
@@ -44,7 +46,7 @@ class Screen:
         self.console = console or Console(highlight=False)
         self.meter = Meter(facts.features.sample_rate_hz)
         self._live = Live(console=self.console, auto_refresh=False, transient=True)
-        self._frames: deque[np.ndarray] = deque(maxlen=COLUMNS)
+        self._frames: deque[np.ndarray] = deque(maxlen=COLUMNS * _FRAMES)
         self._found: deque[Detection] = deque(maxlen=SHOWN)
         self._moment: Moment | None = None
         self._note, self._count = "", 0
@@ -108,13 +110,13 @@ class Screen:
     def _spectrogram(self) -> Text:
         """The last frames, low bands below; a cell is two bands high where half blocks can be."""
         cells = ROWS * 2 if self._utf else ROWS
-        picture = np.zeros((cells, COLUMNS))
-        for column, frame in enumerate(self._frames, start=COLUMNS - len(self._frames)):
-            parts = np.array_split(frame, cells)
-            picture[::-1, column] = [part.max() for part in parts]
+        picture = np.full((cells, COLUMNS), -np.inf)
+        for back, frame in enumerate(reversed(self._frames)):
+            parts = [part.max() for part in np.array_split(frame, cells)]
+            column = COLUMNS - 1 - back // _FRAMES
+            picture[::-1, column] = np.maximum(picture[::-1, column], parts)
         top = max((float(frame.max()) for frame in self._frames), default=0.0)
         share = np.clip(1 + (picture - top) / _RANGE_DB, 0, 1)
-        share[:, : COLUMNS - len(self._frames)] = 0
         text = Text()
         for row in range(ROWS):
             for column in range(COLUMNS):
