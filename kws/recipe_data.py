@@ -30,11 +30,14 @@ class SyntheticConfig(Section):
 class SpokenConfig(Section):
     """Clips that espeak-ng speaks for training, beside those of the data folder."""
 
-    takes_per_keyword: Annotated[int, Field(ge=1, le=100_000)] = 200
+    takes_per_keyword: Annotated[int, Field(ge=0, le=100_000)] = 200
     near_misses: Annotated[int, Field(ge=0, le=1000)] = 24
     """For each keyword: words and non-words a few phonemes away, never one of the same sound; they
     are ``unknown``. Those that are ``unseen_words`` are passed over."""
     takes_per_near_miss: Annotated[int, Field(ge=1, le=100_000)] = 16
+    sentences: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+    """Of common words, English, without keywords and ``unseen_words``: some three seconds each, cut
+    into clips of ``unknown`` as ``data.negatives`` are."""
 
 
 class DataConfig(Section):
@@ -100,6 +103,8 @@ class DataConfig(Section):
             raise ValueError("made_unknown_share is for the class unknown, but unknown is false")
         if not self.unknown and self.negatives:
             raise ValueError("negatives are for the class unknown, but unknown is false")
+        if not self.unknown and self.spoken and self.spoken.sentences:
+            raise ValueError("spoken.sentences are for the class unknown, but unknown is false")
         return self
 
     @property

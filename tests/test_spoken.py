@@ -6,7 +6,7 @@ import pytest
 from kws.audio import io
 from kws.data.cache import load_examples
 from kws.data.manifest_file import NAME, read_manifest
-from kws.data.spoken import SPOKEN, speak
+from kws.data.spoken import SPOKEN, Spoken, speak
 from kws.errors import DataError, RecipeError
 from kws.recipe_io import parse_recipe
 
@@ -79,20 +79,20 @@ def test_what_is_spoken_is_kept_and_finished(tmp_path):
     assert [path for path in times if again[path] != times[path]] == [lost]
     assert lost.read_bytes() == sound
     more = speak(recipe({**FEW, "takes_per_keyword": 6}), tmp_path)
-    assert more[0] != corpora[0]
-    assert more[1] == corpora[1]
+    assert more.corpora[0] != corpora.corpora[0]
+    assert more.corpora[1] == corpora.corpora[1]
 
 
 def test_without_unknown_or_near_misses_keywords_alone_are_spoken(tmp_path):
     for one in (recipe({**FEW, "near_misses": 0}), recipe(FEW, unknown=False)):
-        (corpus,) = speak(one, tmp_path)
+        (corpus,) = speak(one, tmp_path).corpora
         assert {clip.label for clip in read_manifest(corpus / NAME)} == {"yes", "down"}
-    assert speak(recipe(None), tmp_path / "none") == []
+    assert speak(recipe(None), tmp_path / "none") == Spoken()
 
 
 def test_orders_that_cannot_be(tmp_path):
-    with pytest.raises(RecipeError, match=r"data.spoken.takes_per_keyword: found 0"):
-        recipe({"takes_per_keyword": 0})
+    with pytest.raises(RecipeError, match=r"data.spoken.takes_per_near_miss: found 0"):
+        recipe({"takes_per_near_miss": 0})
     with pytest.raises(RecipeError, match=r"no key 'data.spoken.takes_per_word'"):
         recipe({"takes_per_word": 3})
     with pytest.raises(DataError, match=r"keyword '!!': expected a word or a few"):

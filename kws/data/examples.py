@@ -3,7 +3,6 @@
 What a chunk becomes depends on its sources and the seed alone, not on who computes it or when.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from kws.data.negatives import cut_negatives
 from kws.data.shards import Shards
 from kws.data.silence import count_of_silence
 from kws.data.source import Source
+from kws.data.spoken import Spoken
 from kws.data.variants import Making, clean_making, variants
 from kws.errors import AudioError, DataError
 from kws.progress import progress
@@ -82,7 +82,7 @@ def list_sources(
 
 
 def more_sources(
-    recipe: Recipe, sources: list[Source], spoken: Sequence[Path] = ()
+    recipe: Recipe, sources: list[Source], spoken: Spoken | None = None
 ) -> list[Source]:
     """The recipe's further examples for training: of other folders, spoken, and made.
 
@@ -91,7 +91,7 @@ def more_sources(
 
     Parameters
     ----------
-    spoken : corpora that :func:`kws.data.spoken.speak` gives.
+    spoken : what :func:`kws.data.spoken.speak` gives.
 
     Raises
     ------
@@ -100,9 +100,10 @@ def more_sources(
     """
     data, clips = recipe.data, [source for source in sources if source.path is not None]
     more: list[Source] = []
-    roots = (*map(Path, data.extra), *spoken)
+    spoken = spoken or Spoken()
+    roots = (*map(Path, data.extra), *spoken.corpora)
     extra = [clip for root in roots for clip in read_extra(root, data.labels, data.unseen)]
-    for place in map(Path, data.negatives):
+    for place in (*map(Path, data.negatives), *spoken.talk):
         extra += cut_negatives(place, data.clip_ms / 1000)
     for number, clip in enumerate(extra, start=len(clips)):
         more.append(_source(clip, data.labels.index(clip.label), number))

@@ -7,9 +7,11 @@ heard as voices of their own, unless those voices say the keywords too.
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
+from kws.data import talk as talking
 from kws.data.saying import VERSION, say_corpus
 from kws.data.saying_order import Order
 from kws.data.voices import espeak_voices
@@ -19,11 +21,21 @@ SPOKEN = "spoken"
 """Folder of the corpora, beside the cache of features"""
 
 
-def speak(recipe: Recipe, folder: Path) -> list[Path]:
-    """Have spoken what ``data.spoken`` orders, a corpus each in ``folder``; gives the corpora.
+@dataclass(frozen=True)
+class Spoken:
+    """What was spoken, in folders."""
 
-    What is there already is kept, and finished where it was cut short. Each order has its own
-    corpus, so that recipes with the same order share it.
+    corpora: tuple[Path, ...] = ()
+    """A folder a word in each"""
+    talk: tuple[Path, ...] = ()
+    """Sentences without keywords"""
+
+
+def speak(recipe: Recipe, folder: Path) -> Spoken:
+    """Have spoken what ``data.spoken`` orders, each order in a folder of its own below ``folder``.
+
+    What is there already is kept, and finished where it was cut short. Recipes with the same order
+    share it.
 
     Raises
     ------
@@ -32,12 +44,19 @@ def speak(recipe: Recipe, folder: Path) -> list[Path]:
     StorageError
         When a clip cannot be written.
     """
-    orders = list(_orders(recipe))
-    voices = espeak_voices([], recipe.seed) if orders else []
-    corpora = [folder / _key(order) for order in orders]
+    data = recipe.data
+    if data.spoken is None:
+        return Spoken()
+    orders, voices = list(_orders(recipe)), espeak_voices([], recipe.seed)
+    corpora = tuple(folder / _key([VERSION, asdict(order)]) for order in orders)
     for order, corpus in zip(orders, corpora, strict=True):
         say_corpus(order, voices, corpus)
-    return corpora
+    if not data.spoken.sentences:
+        return Spoken(corpora)
+    taboo = sorted({*data.keywords, *data.unseen})
+    talk = folder / _key([talking.VERSION, data.spoken.sentences, taboo, recipe.seed])
+    talking.say_talk(talk, data.spoken.sentences, taboo, voices, recipe.seed)
+    return Spoken(corpora, (talk,))
 
 
 def _orders(recipe: Recipe) -> Iterator[Order]:
@@ -45,13 +64,13 @@ def _orders(recipe: Recipe) -> Iterator[Order]:
     if data.spoken is None:
         return
     keywords = tuple(data.keywords)
-    yield Order(keywords, takes=data.spoken.takes_per_keyword, seed=recipe.seed)
+    if data.spoken.takes_per_keyword:
+        yield Order(keywords, takes=data.spoken.takes_per_keyword, seed=recipe.seed)
     if data.spoken.near_misses and data.unknown:
         takes, count = data.spoken.takes_per_near_miss, data.spoken.near_misses
         # It says the keywords too: by another seed, or they would be takes of the first once more.
         yield Order(keywords, takes=takes, near_misses=count, seed=recipe.seed + 1)
 
 
-def _key(order: Order) -> str:
-    facts = json.dumps([VERSION, asdict(order)])
-    return hashlib.sha256(facts.encode()).hexdigest()[:24]
+def _key(facts: list[Any]) -> str:
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:24]

@@ -1,7 +1,6 @@
 """A page on which one hears and sees what augmentation does to clips."""
 
 import io as bytes_io
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from kws.audio.steps import Log
 from kws.data.examples import list_sources, more_sources
 from kws.data.manifest import TRAINING
 from kws.data.source import Source
+from kws.data.spoken import Spoken
 from kws.data.variants import Making, read_clip, training_making, variants
 from kws.errors import AudioError
 from kws.files import write_text
@@ -52,7 +52,7 @@ class Example:
 
 
 def make_preview(
-    recipe: Recipe, root: Path, clips: int, spoken: Sequence[Path] = ()
+    recipe: Recipe, root: Path, clips: int, spoken: Spoken | None = None
 ) -> tuple[list[Example], list[str]]:
     """Vary some training clips of each label, and made words, just as training does.
 
@@ -60,7 +60,7 @@ def make_preview(
     ----------
     root : data folder or manifest.
     clips : of each; drawn by the recipe's seed, fewer where there are not as many.
-    spoken : corpora that :func:`kws.data.spoken.speak` gives.
+    spoken : what :func:`kws.data.spoken.speak` gives.
 
     Returns
     -------

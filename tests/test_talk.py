@@ -1,0 +1,81 @@
+"""Sentences that espeak-ng speaks, without keywords, as clips of unknown."""
+
+import numpy as np
+import pytest
+
+from kws.audio.io import length_s, read
+from kws.data.examples import list_sources, more_sources
+from kws.data.spoken import speak
+from kws.data.streams import holds
+from kws.data.talk import LONGEST, say_talk, talk_texts
+from kws.data.vocabulary import WORDS
+from kws.data.voices import RATE_HZ, espeak_voices
+from kws.errors import RecipeError
+from kws.recipe_io import parse_recipe
+
+TABOO = ("left", "go", "down", "on")
+
+
+def recipe(spoken, **data):
+    values = {
+        "name": "talk",
+        "data": {"keywords": ["yes", "down"], "silence_share": 0.0, "spoken": spoken, **data},
+        "model": {"units": [4]},
+    }
+    return parse_recipe(values, "test")
+
+
+def test_words_are_words_and_stand_once():
+    assert len(set(WORDS)) == len(WORDS) > 600
+    assert all(word.isalpha() and word == word.lower() for word in WORDS)
+
+
+def test_texts_have_none_of_the_words_that_must_not_be_heard():
+    texts = talk_texts(300, TABOO, 1)
+    assert not [text for text in texts for word in TABOO if holds(text, word)]
+    assert any(holds(text, "never") for text in texts)
+    assert all(len(text.split()) <= LONGEST + 5 for text in texts)
+    assert len(set(texts)) > 250
+    assert talk_texts(10, TABOO, 1) == texts[:10]
+    assert talk_texts(10, TABOO, 2) != texts[:10]
+
+
+def test_sentences_are_spoken_by_many_and_finished_where_cut_short(tmp_path):
+    voices = espeak_voices([], 1)
+    say_talk(tmp_path / "a", 6, TABOO, voices, 1)
+    paths = sorted((tmp_path / "a").iterdir())
+    assert [path.name for path in paths] == [f"{i:06d}.wav" for i in range(6)]
+    sounds = [path.read_bytes() for path in paths]
+    assert len(set(sounds)) == 6
+    assert all(1.0 < length_s(path) < 15 for path in paths)
+    assert all(np.abs(read(path, RATE_HZ)).max() > 0.01 for path in paths)
+    paths[3].unlink()
+    say_talk(tmp_path / "a", 6, TABOO, voices, 1)
+    assert [path.read_bytes() for path in paths] == sounds
+
+
+def test_training_hears_them_as_clips_of_unknown(tmp_path):
+    from kws.audio.io import write
+
+    for word in ("yes", "down", "tree"):
+        noise = np.random.default_rng(0).normal(0, 0.1, RATE_HZ).astype(np.float32)
+        write(tmp_path / "data" / word / "0132a06d_nohash_0.wav", noise, RATE_HZ)
+    one = recipe({"takes_per_keyword": 0, "near_misses": 0, "sentences": 4})
+    spoken = speak(one, tmp_path / "spoken")
+    assert spoken.corpora == ()
+    (talk,) = spoken.talk
+    assert speak(one, tmp_path / "spoken") == spoken
+    labels = one.data.labels
+    sources = list_sources(tmp_path / "data", labels, "training", 0.0)
+    more = more_sources(one, sources, spoken)
+    assert {source.path.parent for source in more} == {talk}
+    assert {source.label for source in more} == {labels.index("unknown")}
+    seconds = sum(length_s(path) for path in talk.iterdir())
+    assert len(more) == pytest.approx(2 * seconds, abs=4 * 2)
+    other = recipe({"takes_per_keyword": 0, "near_misses": 0, "sentences": 5})
+    assert speak(other, tmp_path / "spoken").talk != spoken.talk
+
+
+def test_without_the_class_unknown_there_can_be_none():
+    with pytest.raises(RecipeError, match="sentences are for the class unknown"):
+        recipe({"sentences": 3}, unknown=False)
