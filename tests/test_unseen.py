@@ -12,7 +12,7 @@ from kws.audio import io
 from kws.data.cache import load_examples
 from kws.data.examples import list_sources, list_unseen, load_split, load_unseen
 from kws.errors import RecipeError
-from kws.recipe import FeatureConfig
+from kws.recipe import DecoderConfig, FeatureConfig
 from kws.recipe_data import UNSEEN
 from kws.recipe_io import parse_recipe, read_recipe, recipe_text
 from kws.spotting.open_set import answers, choose_threshold, is_keyword, measure_open_set
@@ -171,12 +171,23 @@ def test_answers_at_thresholds():
     assert is_keyword(given, LABELS).tolist() == [True, True, False, False, False]
 
 
+def test_keywords_may_have_thresholds_of_their_own():
+    """As the decoder decides: of those that reach theirs the best, though another is larger."""
+    both = np.array([[0.5, 0.4, 0.1, 0.0], [0.5, 0.2, 0.3, 0.0]])
+    own = np.array([0.6, 0.4, 0.6, 0.6])
+    assert answers(both, LABELS, own).tolist() == [1, 2]
+    decoder = DecoderConfig(threshold=0.6, keyword_thresholds={LABELS[1]: 0.4})
+    truth, none = np.array([1, 2]), np.zeros(0, int)
+    found = measure_open_set(both, truth, both[:0], none, LABELS, (), decoder)
+    assert (found.maximum.accuracy.count, found.decoder.accuracy.count) == (0, 2)
+
+
 def test_figures_worked_by_hand():
     truth = np.array([0, 0, 2, 3, 1])
     unseen = POSTERIORS[[0, 1, 2, 4]]
     words = np.array([0, 0, 2, 2])
     found = measure_open_set(
-        POSTERIORS, truth, unseen, words, LABELS, ("on", "off", "dog"), threshold=0.7
+        POSTERIORS, truth, unseen, words, LABELS, ("on", "off", "dog"), DecoderConfig()
     )
     maximum, decoder, chosen = found.points
     assert (maximum.threshold, decoder.threshold) == (None, 0.7)
@@ -197,7 +208,13 @@ def test_figures_worked_by_hand():
 
 def test_figures_without_words_never_heard():
     found = measure_open_set(
-        POSTERIORS, np.array([0, 0, 2, 3, 1]), POSTERIORS[:0], np.zeros(0, int), LABELS, (), 0.5
+        POSTERIORS,
+        np.array([0, 0, 2, 3, 1]),
+        POSTERIORS[:0],
+        np.zeros(0, int),
+        LABELS,
+        (),
+        DecoderConfig(threshold=0.5),
     )
     assert [point.taken.value for point in found.points] == [None] * 3
     assert [point.words for point in found.points] == [()] * 3
@@ -242,7 +259,7 @@ def test_verification_judges_the_deployed_file_in_tflm(judged, monkeypatch):
     found = verify(float_data, data, facts, reference, clips[:4], labels, unseen)
     in_tflm = classify_all(Runner(data, "tflm", "int8"), clips)
     assert found.open_set == measure_open_set(
-        in_tflm[:4], labels, in_tflm[4:], unseen[1], LABELS, ("on", "off"), 0.7
+        in_tflm[:4], labels, in_tflm[4:], unseen[1], LABELS, ("on", "off"), facts.decoder
     )
     figures = found.figures()
     assert figures["unseen_clips"] == 2

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kws.recipe import DecoderConfig
 from kws.recipe_data import SILENCE, UNKNOWN
 from kws.spotting.metrics import Share, share
 
@@ -31,7 +32,8 @@ class OperatingPoint:
 
     name: str
     threshold: float | None
-    """Of the largest keyword posterior; None: the label of the largest posterior of all"""
+    """Of the largest keyword posterior; None: the label of the largest posterior of all. Where
+    keywords have thresholds of their own, that of the others."""
     accuracy: Share
     """Of the split's clips, in which no such word is; a keyword below the threshold is unknown"""
     taken: Share
@@ -63,7 +65,7 @@ def measure_open_set(
     unseen_truth: np.ndarray,
     labels: tuple[str, ...],
     unseen_words: tuple[str, ...],
-    threshold: float,
+    decoder: DecoderConfig,
 ) -> OpenSet:
     """Judge a model's answers to clips and to words that it never heard.
 
@@ -72,12 +74,13 @@ def measure_open_set(
     posteriors : (clips, labels), of clips that it is scored on; ``truth``: int (clips,).
     unseen_posteriors : (others, labels), of words never heard; there may be none.
     unseen_truth : int (others,), indices in ``unseen_words``.
-    threshold : the decoder's.
+    decoder : whose thresholds are judged.
     """
 
-    def point(name: str, at: float | None) -> OperatingPoint:
-        right = answers(posteriors, labels, at) == truth
-        taken = is_keyword(answers(unseen_posteriors, labels, at), labels)
+    def point(name: str, at: float | None, each: np.ndarray | None = None) -> OperatingPoint:
+        by = at if each is None else each
+        right = answers(posteriors, labels, by) == truth
+        taken = is_keyword(answers(unseen_posteriors, labels, by), labels)
         return OperatingPoint(
             name,
             at,
@@ -90,27 +93,33 @@ def measure_open_set(
             ),
         )
 
+    thresholds = np.array([decoder.threshold_of(label) for label in labels])
     return OpenSet(
         point("plain maximum", None),
-        point("decoder's threshold", threshold),
+        point("decoder's threshold", decoder.threshold, thresholds),
         point("chosen threshold", choose_threshold(posteriors, truth, labels)),
     )
 
 
-def answers(posteriors: np.ndarray, labels: tuple[str, ...], threshold: float | None) -> np.ndarray:
+def answers(
+    posteriors: np.ndarray, labels: tuple[str, ...], threshold: float | np.ndarray | None
+) -> np.ndarray:
     """Label indices, int (clips,), that (clips, labels) posteriors stand for.
 
-    Without a threshold, that of the largest posterior. With one, the most probable keyword where
-    its posterior reaches it, as the decoder decides; else the label of the largest posterior, but
-    ``unknown`` where that is a keyword, and -1, no label, where the model has no ``unknown``.
+    Without a threshold, that of the largest posterior. With one, or one for each label, the most
+    probable of the keywords that reach theirs, as the decoder decides; else the label of the
+    largest posterior, but ``unknown`` where that is a keyword, and -1, no label, where the model
+    has no ``unknown``.
     """
     top = posteriors.argmax(axis=1)
     if threshold is None:
         return top
     none = labels.index(UNKNOWN) if UNKNOWN in labels else -1
-    best, largest = _best_keyword(posteriors, labels)
+    keyword = is_keyword(np.arange(len(labels)), labels)
+    reached = keyword & (posteriors >= np.float32(threshold))
+    best = np.where(reached, posteriors, -1).argmax(axis=1)
     below = np.where(is_keyword(top, labels), none, top)
-    return np.where(largest >= np.float32(threshold), best, below)
+    return np.where(reached.any(axis=1), best, below)
 
 
 def is_keyword(given: np.ndarray, labels: tuple[str, ...]) -> np.ndarray:
@@ -137,10 +146,3 @@ def choose_threshold(
     right = np.array([(answers(posteriors, labels, at) == truth).sum() for at in thresholds])
     cheap = np.flatnonzero(right >= min(plain - cost * len(truth), right.max()))
     return float(thresholds[cheap[-1]])
-
-
-def _best_keyword(posteriors: np.ndarray, labels: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Index and posterior of the most probable keyword: (clips,) each."""
-    keywords = np.array([i for i, label in enumerate(labels) if label not in (UNKNOWN, SILENCE)])
-    best = keywords[posteriors[:, keywords].argmax(axis=1)]
-    return best, posteriors[np.arange(len(best)), best]

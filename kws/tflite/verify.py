@@ -145,7 +145,7 @@ def verify(
             words,
             metadata.labels,
             metadata.unseen_words,
-            metadata.decoder.threshold,
+            metadata.decoder,
         ),
     )
 

@@ -44,7 +44,7 @@ def evaluate_clips(arguments: argparse.Namespace) -> None:
         unseen.labels,
         facts.labels,
         facts.unseen_words,
-        facts.decoder.threshold,
+        facts.decoder,
     )
     _show(arguments, runner, examples, scores, open_set)
     if arguments.json:
