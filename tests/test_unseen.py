@@ -173,7 +173,7 @@ def test_answers_at_thresholds():
 
 def test_keywords_may_have_thresholds_of_their_own():
     """As the decoder decides: of those that reach theirs the best, though another is larger."""
-    both = np.array([[0.5, 0.4, 0.1, 0.0], [0.5, 0.2, 0.3, 0.0]])
+    both = np.float32([[0.5, 0.4, 0.1, 0.0], [0.5, 0.2, 0.3, 0.0]])
     own = np.array([0.6, 0.4, 0.6, 0.6])
     assert answers(both, LABELS, own).tolist() == [1, 2]
     decoder = DecoderConfig(threshold=0.6, keyword_thresholds={LABELS[1]: 0.4})
