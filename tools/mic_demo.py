@@ -152,11 +152,10 @@ class _Listening:
 
     def _blocks(self) -> "Iterator[np.ndarray]":
         from kws.audio.blocks import Microphones, file_blocks
-        from kws.spotting.hearing import TAIL_S
 
         rate = self.facts.features.sample_rate_hz
         if self.arguments.wav:
-            return file_blocks(self.arguments.wav, rate, TAIL_S, self.arguments.fast)
+            return file_blocks(self.arguments.wav, rate, self.arguments.fast)
         words = " ".join(self.facts.keywords)
 
         def tell(text: str) -> None:

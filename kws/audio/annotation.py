@@ -49,14 +49,19 @@ def read_words(path: Path) -> list[SpokenWord]:
     DataError
         When the file is missing, or a line is not start, end and text, with start before end.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: no such file; expected the words of a recording") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read as text ({error})") from error
+    text = read_text(path, "the words of a recording")
     rows = _table(text, path) if path.suffix.lower() == ".csv" else _track(text)
     return [_word(row, f"{path}, line {number}") for number, row in rows]
+
+
+def read_text(path: Path, expected: str) -> str:
+    """A text file as people's programs write it; a DataError where it cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such file; expected {expected}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: cannot be read as text ({error})") from error
 
 
 def label_file(recording: Path) -> Path | None:

@@ -12,11 +12,20 @@ from kws.errors import AudioError
 
 RETRY_S = 1.0
 """A microphone that has gone is looked for this often"""
-_LONGEST_S = 6 * 3600.0
+TAIL_S = 0.5
+"""Silence heard after a recording, in which a decoder makes up its mind about a last word."""
+LONGEST_S = 6 * 3600.0
+"""A recording that is heard at once"""
 
 
-def file_blocks(path: Path, sample_rate_hz: int, tail_s: float, fast: bool) -> Iterator[np.ndarray]:
-    """A sound file's blocks, float32 (samples,), and ``tail_s`` of silence after them.
+def read_to_hear(path: Path, sample_rate_hz: int) -> np.ndarray:
+    """A sound file, float32 (samples,), and ``TAIL_S`` of silence; an AudioError where it fails."""
+    audio = read(path, sample_rate_hz, LONGEST_S)
+    return np.pad(audio, (0, round(TAIL_S * sample_rate_hz)))
+
+
+def file_blocks(path: Path, sample_rate_hz: int, fast: bool) -> Iterator[np.ndarray]:
+    """The blocks, float32 (samples,), of a sound file and the silence after it.
 
     Parameters
     ----------
@@ -27,8 +36,7 @@ def file_blocks(path: Path, sample_rate_hz: int, tail_s: float, fast: bool) -> I
     AudioError
         When the file cannot be used.
     """
-    audio = read(path, sample_rate_hz, _LONGEST_S)
-    audio = np.pad(audio, (0, round(tail_s * sample_rate_hz)))
+    audio = read_to_hear(path, sample_rate_hz)
     size, started = round(BLOCK_MS * sample_rate_hz / 1000), time.monotonic()
     for start in range(0, len(audio), size):
         block = audio[start : start + size]

@@ -6,8 +6,9 @@ keywords: in running speech it answers every few seconds.
 
 from pathlib import Path
 
-from kws.audio.io import SUFFIXES, length_s
+from kws.audio.io import length_s
 from kws.data.manifest import TRAINING, Clip
+from kws.data.scan import scan
 from kws.errors import DataError
 from kws.recipe_data import UNKNOWN
 
@@ -24,12 +25,11 @@ def cut_negatives(place: Path, clip_s: float) -> list[Clip]:
     Raises
     ------
     DataError
-        When there is no recording.
+        When there is no such folder, or no recording in it.
     AudioError
         When one is not a sound file, by its header.
     """
-    paths = [place] if place.is_file() else sorted(place.rglob("*"))
-    sounds = [path for path in paths if path.suffix.lower() in SUFFIXES and path.is_file()]
+    sounds = [place] if place.is_file() else scan(place).files
     if not sounds:
         raise DataError(
             f"data.negatives: {place}: no sound files; expected recordings without any keyword"

@@ -3,7 +3,7 @@
 import csv
 from pathlib import Path
 
-from kws.audio.annotation import SUFFIXES, Recording, SpokenWord, label_file, read_words
+from kws.audio.annotation import SUFFIXES, Recording, SpokenWord, label_file, read_text, read_words
 from kws.data.folder import sound_files
 from kws.errors import DataError
 
@@ -52,11 +52,7 @@ def _words(path: Path) -> tuple[SpokenWord, ...]:
 
 
 def _read_table(table: Path) -> dict[Path, dict[str, str]]:
-    try:
-        text = table.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{table}: cannot be read as text ({error})") from error
-    reader = csv.DictReader(text.splitlines())
+    reader = csv.DictReader(read_text(table, "a table of recordings").splitlines())
     if "path" not in (reader.fieldnames or []):
         raise DataError(f"{table}: no column path; expected a header with path and conditions")
     listed: dict[Path, dict[str, str]] = {}

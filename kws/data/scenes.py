@@ -112,7 +112,7 @@ def write_scene(
         level = 10 ** (LEVEL_DB / 20) / np.sqrt(loud_power(sound, sample_rate_hz))
         audio[start : start + len(sound)] += sound * np.float32(level)
     audio = audio * np.float32(10 ** (scene.gain_db / 20))
-    write(folder / f"{scene.name}.wav", np.clip(audio, -1, 1), sample_rate_hz)
+    write(folder / f"{scene.name}.wav", audio, sample_rate_hz)
     spoken = [
         SpokenWord(label, start / sample_rate_hz, (start + len(sound)) / sample_rate_hz)
         for start, label, sound in words

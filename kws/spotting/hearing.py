@@ -8,18 +8,14 @@ import joblib
 import numpy as np
 
 from kws.audio.annotation import Recording
+from kws.audio.blocks import TAIL_S, read_to_hear
 from kws.audio.features import StreamingFeatures
-from kws.audio.io import read
 from kws.progress import progress
 from kws.tflite.interpreter import Engine, Runner, open_model
 from kws.tflite.metadata import Metadata
 
 WINDOW_EVERY_MS = 100.0
 """A window model is run this often, or with every frame where frames are further apart."""
-TAIL_S = 0.5
-"""Silence heard after a recording, in which a decoder makes up its mind about a last word."""
-LONGEST_S = 6 * 3600.0
-"""A recording that is heard at once"""
 
 
 class Hearing:
@@ -107,12 +103,12 @@ def hear(recording: Recording, runner: Runner) -> Heard:
         When the file cannot be used.
     """
     rate = runner.metadata.features.sample_rate_hz
-    audio = read(recording.path, rate, LONGEST_S)
-    given = list(Hearing(runner).push(np.pad(audio, (0, round(TAIL_S * rate)))))
+    audio = read_to_hear(recording.path, rate)
+    given = list(Hearing(runner).push(audio))
     posteriors = np.array([one for one, _ in given], np.float32)
     return Heard(
         recording=recording,
-        seconds=len(audio) / rate,
+        seconds=(len(audio) - round(TAIL_S * rate)) / rate,
         posteriors=posteriors.reshape(-1, len(runner.metadata.labels)),
         times_s=np.array([time_s for _, time_s in given]),
     )

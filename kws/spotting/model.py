@@ -5,8 +5,6 @@ from collections.abc import AsyncIterator, Iterator
 from os import PathLike
 from pathlib import Path
 
-import numpy as np
-
 from kws.spotting.decoder import Detection
 from kws.spotting.spotter import Spotter, spot_file
 from kws.tflite.interpreter import Engine, Runner
@@ -80,14 +78,9 @@ class Model:
         with Microphone(self.sample_rate_hz, device) as microphone:
             blocks = iter(microphone)
             while True:
-                block = await asyncio.to_thread(_next, blocks)
+                block = await asyncio.to_thread(next, blocks)
                 for detection in spotter.push(block):
                     yield detection
 
     def _open(self) -> Runner:
         return Runner(self._data, self.engine, str(self.path))
-
-
-def _next(blocks: Iterator[np.ndarray]) -> np.ndarray:
-    """A microphone has no last block; ``StopIteration`` could not cross a thread."""
-    return next(blocks)

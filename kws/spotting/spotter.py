@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from kws.audio.io import read
+from kws.audio.blocks import read_to_hear
 from kws.spotting.decoder import Decoder, Detection
-from kws.spotting.hearing import LONGEST_S, TAIL_S, Hearing, calls_per_second
+from kws.spotting.hearing import Hearing, calls_per_second
 from kws.tflite.interpreter import Runner
 
 
@@ -66,6 +66,4 @@ def spot_file(path: Path, runner: Runner) -> list[Detection]:
     AudioError
         When the file cannot be used.
     """
-    rate = runner.metadata.features.sample_rate_hz
-    audio = read(path, rate, LONGEST_S)
-    return Spotter(runner).push(np.pad(audio, (0, round(TAIL_S * rate))))
+    return Spotter(runner).push(read_to_hear(path, runner.metadata.features.sample_rate_hz))

@@ -101,6 +101,7 @@ class StreamJudge:
         self.tolerance = tolerance or Tolerance()
         self._smoothing = smoothing_steps(config, calls_per_second)
         self._refractory = refractory_steps(config, calls_per_second)
+        self._alike: dict[float, StreamScores] = {}
         self._sums = [smoothed_sums(one.posteriors, self._smoothing) for one in heard]
 
     def detections(self, config: DecoderConfig) -> list[list[Detection]]:
@@ -159,10 +160,10 @@ class StreamJudge:
 
     def trade_off(self, thresholds: Sequence[float] = THRESHOLDS) -> list[TradePoint]:
         """The figures at each threshold, the same for all keywords."""
-        return [
-            TradePoint(threshold, self.score(with_thresholds(self.config, threshold)))
-            for threshold in thresholds
-        ]
+        for threshold in thresholds:  # asked for by tables, plots and choices: decoded once
+            if threshold not in self._alike:
+                self._alike[threshold] = self.score(with_thresholds(self.config, threshold))
+        return [TradePoint(threshold, self._alike[threshold]) for threshold in thresholds]
 
 
 def with_thresholds(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from kws.spotting.live import Moment
     from kws.tflite.metadata import Metadata
 
-HOST, PORT = "127.0.0.1", 8765
+HOST = "127.0.0.1"
 PAGE = Path(__file__).with_name("page.html")
 _BACKLOG = 100
 """Messages that wait for a slow page; then it loses some"""
