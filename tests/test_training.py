@@ -181,6 +181,12 @@ def test_batches_depend_on_seed_and_epoch_alone(tone_recipe):
     assert not np.array_equal(first(4), first(5))
 
 
+def test_the_end_of_an_epoch_waits_for_no_autotuning_thread(tone_recipe):
+    features, labels = np.zeros((30, 49, 40), np.float16), np.zeros(30, int)
+    batches = training_batches(recipe_for_batches(tone_recipe), features, labels, 0)
+    assert batches.options().autotune.enabled is False
+
+
 def test_targets_are_one_hot_and_mixed_where_the_recipe_says(tone_recipe):
     features = np.random.default_rng(0).normal(size=(30, 49, 40)).astype(np.float16)
     labels = np.tile(np.arange(10) % 4, 3)

@@ -44,7 +44,8 @@ def training_batches(
         tf.TensorSpec((batch, 1), tf.float32),
     )
     make = _Epoch(recipe, features, labels, epoch, taught)
-    return tf.data.Dataset.from_generator(make, output_signature=signature).prefetch(4)
+    batches = tf.data.Dataset.from_generator(make, output_signature=signature).prefetch(4)
+    return batches.with_options(_untuned())
 
 
 def batches_per_epoch(recipe: Recipe, examples: int) -> int:
@@ -55,6 +56,16 @@ def batches_per_epoch(recipe: Recipe, examples: int) -> int:
 def carried_share(recipe: Recipe, epoch: int) -> float:
     """Share of clips that start from a carried state: rises over float training, then stays."""
     return recipe.train.carried_state_share * min(1.0, epoch / max(1, recipe.train.epochs - 1))
+
+
+def _untuned() -> tf.data.Options:
+    """Without autotuning: nothing here is to tune, and an epoch's end waits seconds for its thread.
+
+    That thread sleeps up to ten seconds between looks, and a dataset is not gone before it wakes.
+    """
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return options
 
 
 class _Epoch:
