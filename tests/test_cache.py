@@ -172,6 +172,25 @@ def test_changed_noise_is_read_anew(root, caches):
 
 
 @pytest.mark.usefixtures("small_chunks")
+def test_added_clips_come_after_the_folder_s_own(root, caches, tmp_path):
+    """Four clips of three words and three of silence make four shards, the negatives two more."""
+    io.write(
+        tmp_path / "talk" / "long.wav", np.random.default_rng(1).normal(0, 0.1, 3 * RATE), RATE
+    )
+    plain = load_examples(recipe(), root, "training", caches)
+    more = load_examples(recipe(data__negatives=[str(tmp_path / "talk")]), root, "training", caches)
+    assert (plain.own, more.own) == (len(plain.labels) // 2, len(plain.labels) // 2)
+    clips = len(more.labels) // 2
+    assert clips == plain.own + 5
+    for copy in range(2):
+        own = slice(copy * clips, copy * clips + more.own)
+        same = slice(copy * plain.own, (copy + 1) * plain.own)
+        assert more.features[own].tobytes() == plain.features[same].tobytes()
+        unknown = recipe().data.labels.index("unknown")
+        assert more.labels[own.stop : (copy + 1) * clips].tolist() == [unknown] * 5
+
+
+@pytest.mark.usefixtures("small_chunks")
 def test_stopped_run_goes_on_where_it_was(root, caches, monkeypatch, tmp_path):
     whole = load_examples(recipe(), root, "training", tmp_path / "other")
     calls = []

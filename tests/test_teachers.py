@@ -7,7 +7,7 @@ from conftest import TONE_RECIPE, refused, run_tool
 from kws.data.cache import load_examples
 from kws.errors import RecipeError
 from kws.nn.models import load_model
-from kws.nn.teachers import as_student, teachers_answers
+from kws.nn.teachers import as_student, corrected, teachers_answers
 from kws.nn.train_recipe import train_recipe
 from kws.recipe_io import read_recipe
 from kws.recipe_train import DistillConfig
@@ -83,6 +83,16 @@ def test_words_that_the_student_does_not_tell_apart_are_unknown_to_it():
     np.testing.assert_allclose(
         np.exp(as_student(logits, told, same) - 7.0), [[0.1, 0.2, 0.5, 0.1, 0.1]]
     )
+
+
+def test_a_teacher_that_errs_on_an_added_clip_is_corrected():
+    """Two copies of three clips, the third of which was added."""
+    answers = np.array([[0.9, 0.1], [0.2, 0.8], [0.7, 0.3], [0.6, 0.4], [0.5, 0.5], [0.4, 0.6]])
+    labels = np.array([0, 0, 1, 0, 0, 1])
+    expected = answers.copy()
+    expected[2] = [0, 1]  # the second is its folder's own, the sixth is right
+    np.testing.assert_array_equal(corrected(answers, labels, own=2, copies=2), expected)
+    np.testing.assert_array_equal(corrected(answers, labels, own=3, copies=2), answers)
 
 
 def test_a_teacher_of_more_words_teaches_one_of_fewer(teacher, tone_data, tmp_path):

@@ -31,7 +31,7 @@ from kws.files import storage_error, write_json
 from kws.progress import progress
 from kws.recipe import Recipe
 
-VERSION = 3
+VERSION = 4
 """Raised whenever the code gives other features from the same recipe and clips."""
 SHARD = 2 * CHUNK
 """Clips in a shard."""
@@ -69,6 +69,7 @@ def load_examples(
     """
     labels = recipe.data.labels
     sources = list_sources(root, labels, split, recipe.data.silence_share, recipe.data.unseen)
+    own = len(sources)
     if split == TRAINING:
         making = training_making(recipe, root, sources)
         with alone(cache_root):
@@ -76,10 +77,10 @@ def load_examples(
         sources += more_sources(recipe, sources, spoken)
     else:
         making = clean_making(recipe.features, recipe.clip_samples, root)
-    folder = cache_root / _key(sources, making, split)
+    folder = cache_root / _key(sources, own, making, split)
     with alone(cache_root):
         if not (folder / "info.json").is_file():
-            _build(folder, sources, making, recipe, split, dask)
+            _build(folder, [sources[:own], sources[own:]], making, recipe, split, dask)
         examples = _open(folder)
         try:
             _check(examples, sources, labels, recipe.data.max_bad_fraction, split, root)
@@ -89,7 +90,7 @@ def load_examples(
     return examples
 
 
-def _key(sources: list[Source], making: Making, split: str) -> str:
+def _key(sources: list[Source], own: int, making: Making, split: str) -> str:
     """A name that changes with everything that the features depend on."""
     on_the_fly = {"time_masks", "time_mask_frames", "band_masks", "band_mask_bands", "mixup_alpha"}
     material = material_files(making.augment) if making.augment else []
@@ -104,6 +105,8 @@ def _key(sources: list[Source], making: Making, split: str) -> str:
         "noises": [_file_facts(path) for path in noise_files(making.root)],
         "material": [_file_facts(path) for path in material],
     }
+    if own < len(sources):
+        facts["own"] = own
     key = sha256(json.dumps(facts, sort_keys=True).encode())
     for one in sources:  # one at a time: there may be a million
         name, size, time_ns = _file_facts(one.path)
@@ -126,18 +129,19 @@ def _file_facts(path: Path | None) -> tuple[str, int, int]:
 
 def _build(
     folder: Path,
-    sources: list[Source],
+    origins: list[list[Source]],
     making: Making,
     recipe: Recipe,
     split: str,
     dask: str | None,
 ) -> None:
+    """Make all shards that are missing; ``origins``, the folder's own and added, share none."""
     for torn in folder.glob(".*"):  # what a killed run was writing
         torn.unlink()
-    count = -(-len(sources) // SHARD)
-    todo = [index for index in range(count) if not is_written(folder, index)]
-    parts = {i: sources[i * SHARD : (i + 1) * SHARD] for i in todo}
-    clips = sum(map(len, parts.values()))
+    own, added = ([some[at : at + SHARD] for at in range(0, len(some), SHARD)] for some in origins)
+    parts = [*own, *added]
+    todo = [index for index in range(len(parts)) if not is_written(folder, index)]
+    clips = sum(len(parts[index]) for index in todo)
     row = (making.features.frames(making.clip_samples), making.features.size)
     need_bytes = 2 * making.copies * clips * row[0] * row[1]
     check_space(folder.parent, need_bytes, f"the features of {clips:,} {split} clips")
@@ -148,7 +152,7 @@ def _build(
         parallel = joblib.Parallel(-1 if dask else jobs, return_as="generator_unordered")
         for done in parallel(tasks):
             advance(done)
-    facts = [read_facts(folder, index) for index in range(count)]
+    facts = [read_facts(folder, index) for index in range(len(parts))]
     found = np.bincount(np.concatenate([labels for labels, _ in facts]))
     write_json(
         folder / "info.json",
@@ -161,6 +165,7 @@ def _build(
             "clips_by_label": dict(zip(recipe.data.labels, found.tolist(), strict=False)),
             "row": row,
             "shards": [len(labels) for labels, _ in facts],
+            "own_shards": len(own),
             "bad": [message for _, messages in facts for message in messages],
         },
     )
@@ -184,8 +189,9 @@ def _open(folder: Path) -> Examples:
         facts = [read_facts(folder, index)[0] for index in range(len(info["shards"]))]
         labels = np.tile(np.concatenate(facts), info["copies"])
         shards = Shards(folder, info["shards"], info["copies"], tuple(info["row"]))
+        own = sum(info["shards"][: info["own_shards"]])
         os.utime(folder / "info.json", (time.time(), time.time()))  # when it was last used
-        return Examples(shards, labels, tuple(info["bad"]), folder.name)
+        return Examples(shards, labels, tuple(info["bad"]), folder.name, own=own)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StorageError(
             f"{folder}: cached features are damaged ({error}); delete this folder, the next run "

@@ -50,6 +50,9 @@ class Examples:
     """Of the cache: changes with everything that the features depend on."""
     made_silence: int = 0
     """How many of the examples of :func:`load_split` are silence made from noise."""
+    own: int = 0
+    """Of the examples of :func:`kws.data.cache.load_examples`: how many of each copy are the data
+    folder's own; those that the recipe added come after them."""
 
 
 def list_sources(

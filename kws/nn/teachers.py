@@ -64,7 +64,29 @@ def teachers_answers(
         logits = _logits(recipe, teacher, data, folder, training).astype(np.float64)
         logits = as_student(logits, teacher.data.labels, recipe.data.labels)
         total += _softmax(logits / distill.temperature)
-    return (total / len(teachers)).astype(np.float16)
+    copies = recipe.augment.copies
+    return corrected(total / len(teachers), training.labels, training.own, copies).astype(
+        np.float16
+    )
+
+
+def corrected(answers: np.ndarray, labels: np.ndarray, own: int, copies: int) -> np.ndarray:
+    """Answers (examples, classes) with the label's in place of those that are wrong on added clips.
+
+    Of its data folder's own clips a teacher may know better than their labels. What a recipe adds
+    to them (talk, near misses, synthetic speech) it has mostly never heard, and calls a keyword
+    what is none: a student would learn just that.
+
+    Parameters
+    ----------
+    labels : int (examples,), copy-major.
+    own : how many of each copy are the data folder's own; the first ones.
+    """
+    added = np.arange(len(labels)) % (len(labels) // copies) >= own
+    wrong = np.flatnonzero(added & (answers.argmax(axis=1) != labels))
+    right = answers.copy()
+    right[wrong] = np.eye(answers.shape[1])[labels[wrong]]
+    return right
 
 
 def as_student(logits: np.ndarray, told: tuple[str, ...], labels: tuple[str, ...]) -> np.ndarray:
