@@ -60,6 +60,11 @@ def _parse() -> argparse.Namespace:
         help="a detection hits until this long after the word's end (default: 0.75)",
     )
     stream.add_argument(
+        "--rules",
+        choices=("mlperf", "picovoice"),
+        help="count as this benchmark does (see prepare_data.py long-wav, wake-mix)",
+    )
+    stream.add_argument(
         "--false-accepts-per-hour",
         type=float,
         metavar="RATE",
@@ -77,6 +82,8 @@ def _parse() -> argparse.Namespace:
         parser.error("give either clips, --data DIR, or recordings, --stream DIR, --negatives DIR")
     if arguments.data and (arguments.false_accepts_per_hour or arguments.plot):
         parser.error("--false-accepts-per-hour and --plot are for recordings, --stream DIR")
+    if arguments.rules and not arguments.stream:
+        parser.error("--rules needs recordings with keywords, --stream DIR")
     if arguments.split and not arguments.data:
         parser.error("--split is for clips, --data DIR")
     if arguments.false_accepts_per_hour is not None and not arguments.stream:

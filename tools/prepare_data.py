@@ -3,7 +3,19 @@
 import argparse
 
 from cli import run
-from prepare import cache, check, features, folder, preview, record, say, scenes, speech_commands
+from prepare import (
+    cache,
+    check,
+    features,
+    folder,
+    long_wav,
+    preview,
+    record,
+    say,
+    scenes,
+    speech_commands,
+    wake_mix,
+)
 
 COMMANDS = {
     "speech-commands": speech_commands,
@@ -12,6 +24,8 @@ COMMANDS = {
     "record": record,
     "say": say,
     "scenes": scenes,
+    "wake-mix": wake_mix,
+    "long-wav": long_wav,
     "preview": preview,
     "features": features,
     "cache": cache,

@@ -1,6 +1,7 @@
 """What is said in a recording, and when: read from and written to label files beside it."""
 
 import csv
+import json
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from kws.files import write_text
 
 SUFFIXES = (".txt", ".csv")
 """Of label files: Audacity's label tracks, and tables with the columns start, end and label."""
+WINDOWS = "_ww_windows.json"
+"""Ends the name of MLPerf Tiny's list of windows: [[start, end], ...], in which its word is said"""
 _COLUMNS = ("start", "end", "label")
 
 
@@ -19,6 +22,7 @@ class SpokenWord:
     """A word, or several said in one breath ("on the"), and when it is said."""
 
     word: str
+    """Empty where only the time is known"""
     start_s: float
     end_s: float
 
@@ -42,7 +46,8 @@ def write_words(path: Path, words: list[SpokenWord]) -> None:
 def read_words(path: Path) -> list[SpokenWord]:
     """Read an Audacity label track, or a ``.csv`` with the columns start, end (seconds) and label.
 
-    Lines of an Audacity track that begin with a backslash (frequencies of a label) are passed over.
+    A list of windows (:data:`WINDOWS`) gives words without names. Lines of an Audacity track that
+    begin with a backslash (frequencies of a label) are passed over.
 
     Raises
     ------
@@ -50,6 +55,8 @@ def read_words(path: Path) -> list[SpokenWord]:
         When the file is missing, or a line is not start, end and text, with start before end.
     """
     text = read_text(path, "the words of a recording")
+    if path.name.endswith(WINDOWS):
+        return _windows(text, path)
     rows = _table(text, path) if path.suffix.lower() == ".csv" else _track(text)
     return [_word(row, f"{path}, line {number}") for number, row in rows]
 
@@ -65,9 +72,22 @@ def read_text(path: Path, expected: str) -> str:
 
 
 def label_file(recording: Path) -> Path | None:
-    """The label file beside a recording: its name, with one of :data:`SUFFIXES`; None if none."""
-    beside = (recording.with_suffix(suffix) for suffix in SUFFIXES)
+    """The label file beside a recording: its name, with one of :data:`SUFFIXES`, or
+    :data:`WINDOWS`; None where there is none."""
+    beside = [recording.with_suffix(suffix) for suffix in SUFFIXES]
+    beside.append(recording.with_name(recording.stem + WINDOWS))
     return next((path for path in beside if path.is_file()), None)
+
+
+def _windows(text: str, path: Path) -> list[SpokenWord]:
+    try:
+        windows = [(float(start), float(end)) for start, end in json.loads(text)]
+    except (ValueError, TypeError) as error:
+        raise DataError(f"{path}: expected [[start, end], ...] in seconds ({error})") from error
+    for start_s, end_s in windows:
+        if not 0 <= start_s <= end_s < math.inf:
+            raise DataError(f"{path}: found [{start_s}, {end_s}]; expected start before end")
+    return [SpokenWord("", start_s, end_s) for start_s, end_s in windows]
 
 
 def _track(text: str) -> Iterator[tuple[int, list[str]]]:

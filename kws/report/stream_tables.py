@@ -28,7 +28,7 @@ def print_stream(judge: StreamJudge, decoder: DecoderConfig) -> None:
 def _sentences(judge: StreamJudge, scores: StreamScores) -> str:
     missed, false, late = scores.missed, scores.false_accepts, scores.latency
     lines = [
-        f"{len(judge.heard)} recordings, {_length(false.hours)}; 95 % intervals in brackets",
+        f"{len(judge.heard)} recordings, {spoken_length(false.hours)}; 95 % intervals in brackets",
         f"missed: {missed.count} of {missed.total} keywords{_bracket(missed)}",
         f"false accepts: {false.count}, {_rate(false)} an hour",
     ]
@@ -41,29 +41,30 @@ def _sentences(judge: StreamJudge, scores: StreamScores) -> str:
 
 
 def _by_keyword(scores: StreamScores, decoder: DecoderConfig) -> Table:
-    table = _table("by keyword", "keyword", "threshold")
+    table = stream_table("by keyword", "keyword", "threshold")
     for one in scores.keywords:
         threshold = f"{decoder.threshold_of(one.keyword):.2f}"
-        table.add_row(Text(one.keyword), threshold, *_cells(one.missed, one.false_accepts))
+        table.add_row(Text(one.keyword), threshold, *cells(one.missed, one.false_accepts))
     return table
 
 
 def _by_condition(judge: StreamJudge, decoder: DecoderConfig, name: str) -> Table:
-    table = _table(f"by {name}", name)
+    table = stream_table(f"by {name}", name)
     for value, scores in judge.score_by(name, decoder).items():
-        table.add_row(Text(value or "(none)"), *_cells(scores.missed, scores.false_accepts))
+        table.add_row(Text(value or "(none)"), *cells(scores.missed, scores.false_accepts))
     return table
 
 
 def _by_threshold(judge: StreamJudge) -> Table:
-    table = _table("one threshold for all", "threshold")
+    table = stream_table("one threshold for all", "threshold")
     for point in judge.trade_off(_FEW):
         scores = point.scores
-        table.add_row(f"{point.threshold:g}", *_cells(scores.missed, scores.false_accepts))
+        table.add_row(f"{point.threshold:g}", *cells(scores.missed, scores.false_accepts))
     return table
 
 
-def _table(title: str, *first: str) -> Table:
+def stream_table(title: str, *first: str) -> Table:
+    """An empty table: the columns named, then those of :func:`cells`."""
     table = Table(title=title, title_justify="left")
     for name in first:
         table.add_column(name)
@@ -72,7 +73,8 @@ def _table(title: str, *first: str) -> Table:
     return table
 
 
-def _cells(missed: Share, false: Rate) -> tuple[str, ...]:
+def cells(missed: Share, false: Rate) -> tuple[str, ...]:
+    """How often said, missed with its interval, false accepts, and these by the hour."""
     share = f"{100 * missed.value:.1f} %{_bracket(missed)}" if missed.value is not None else "–"
     return str(missed.total), share, str(false.count), _rate(false)
 
@@ -93,5 +95,6 @@ def _brief(value: float) -> str:
     return f"{value:.0f}" if value >= 10 else f"{value:.2g}"
 
 
-def _length(hours: float) -> str:
+def spoken_length(hours: float) -> str:
+    """Such as "1.40 hours", or "20.0 minutes"."""
     return f"{hours:.2f} hours" if hours >= 1 else f"{60 * hours:.1f} minutes"

@@ -23,7 +23,8 @@ def evaluate_stream(arguments: argparse.Namespace) -> None:
     from kws.tflite.interpreter import open_model
 
     facts = open_model(arguments.model, arguments.engine).metadata
-    heard = hear_all(arguments.model, _recordings(arguments), arguments.engine)
+    recordings = _recordings(arguments, facts.keywords)
+    heard = hear_all(arguments.model, recordings, arguments.engine)
     tolerance = Tolerance(late_s=arguments.late_s)
     judge = StreamJudge(heard, facts.labels, facts.decoder, calls_per_second(facts), tolerance)
     wanted, decoder, point = arguments.false_accepts_per_hour, facts.decoder, None
@@ -31,7 +32,12 @@ def evaluate_stream(arguments: argparse.Namespace) -> None:
         point = choose_thresholds(judge, wanted)
         decoder = point.decoder
     print(f"{arguments.model}: {facts.recipe}, {facts.precision} {facts.form}")
-    print_stream(judge, decoder)
+    if arguments.rules:
+        from kws.report.rules_table import print_by_rules
+
+        print_by_rules(judge, arguments.rules, decoder)
+    else:
+        print_stream(judge, decoder)
     if point:
         _tell(point)
     if arguments.plot:
@@ -45,10 +51,14 @@ def evaluate_stream(arguments: argparse.Namespace) -> None:
         _write(arguments, facts, decoder)
 
 
-def _recordings(arguments: argparse.Namespace) -> "list[Recording]":
+def _recordings(arguments: argparse.Namespace, keywords: tuple[str, ...]) -> "list[Recording]":
+    from dataclasses import replace
+
     from kws.data.recordings import read_recordings
+    from kws.spotting.rules import name_words
 
     found = [one for place in arguments.stream for one in read_recordings(place)]
+    found = [replace(one, words=name_words(one.words, keywords)) for one in found]
     return found + [
         one for place in arguments.negatives for one in read_recordings(place, words_beside=False)
     ]
@@ -79,7 +89,14 @@ def _as_json(
     judge: "StreamJudge",
     decoder: "DecoderConfig",
 ) -> dict[str, Any]:
+    from kws.spotting.rules import RULES, count_by_threshold
+
+    by_rules = {}
+    if arguments.rules:
+        counted = count_by_threshold(judge, RULES[arguments.rules])
+        by_rules = {"rules": arguments.rules, "by_rules": [asdict(one) for one in counted]}
     return {
+        **by_rules,
         "model": str(arguments.model),
         "recipe": facts.recipe,
         "engine": arguments.engine,
