@@ -1,0 +1,68 @@
+"""A day of sound through each stream model in the box: its state goes nowhere.
+
+The state is int8 and the step is exact, so that what follows depends on the state and the sound
+alone. A minute of speech is heard over and over. Once the state after a minute has been there
+before, every later minute repeats one already heard, to the bit: the day's last is among the first.
+"""
+
+import numpy as np
+import pytest
+from test_pretrained import IN_THE_BOX
+
+from kws.audio.features import StreamingFeatures
+from kws.audio.io import read
+from kws.audio.noise import coloured_noise, mix
+from kws.tflite.interpreter import Runner, open_model
+
+STREAMS = [
+    folder for folder in IN_THE_BOX if open_model(folder / "model.tflite").metadata.form == "stream"
+]
+DAY = 24 * 60
+
+
+@pytest.fixture(scope="module")
+def minute(speech_data):
+    """Sentences with pauses, in noise, (samples,) at 16 kHz."""
+    rng = np.random.default_rng(0)
+    files = sorted((speech_data / "continuous_speech").rglob("*.flac"))
+    parts = [part for path in files[:10] for part in (read(path, 16000), np.zeros(8000))]
+    speech = np.concatenate(parts)[: 60 * 16000].astype(np.float32)
+    return mix(speech, coloured_noise(len(speech), 1.0, rng, 16000), 15.0, 16000)
+
+
+def minute_of_features(runner: Runner, minute: np.ndarray) -> np.ndarray:
+    """(frames, size) of the minute as it sounds after itself."""
+    config = runner.metadata.features
+    features = StreamingFeatures(config)
+    features.push(minute)
+    again = features.push(minute)
+    assert len(again) == 60 * config.frames_per_second
+    return again
+
+
+def hear(runner: Runner, frames: np.ndarray) -> bytes:
+    """Posteriors of a minute that the runner's state goes through."""
+    taken = runner.metadata.frames_per_step
+    assert len(frames) % taken == 0
+    steps = (runner.step(frames[at : at + taken]) for at in range(0, len(frames), taken))
+    return b"".join(step.tobytes() for step in steps)
+
+
+@pytest.mark.parametrize("folder", STREAMS, ids=lambda folder: folder.name)
+def test_a_day_repeats_its_first_minutes(folder, minute):
+    runner = open_model(folder / "model.tflite", "litert")
+    frames = minute_of_features(runner, minute)
+    heard: list[bytes] = []
+    after: dict[bytes, int] = {}
+    for number in range(DAY):
+        heard.append(hear(runner, frames))
+        state = b"".join(part.tobytes() for part in runner.state)
+        if state in after:
+            break
+        after[state] = number
+    else:
+        pytest.fail("the state never came back within a day")
+    first, period = after[state] + 1, number - after[state]
+    assert number < 30, "a state that wanders for half an hour is drifting"
+    for index in range(first, first + period):  # those that follow, one period of them
+        assert hear(runner, frames) == heard[index]
