@@ -1,5 +1,6 @@
 """tools/evaluate.py --stream, with a model that hears tones: 1 kHz is "yes", 3 kHz is "no"."""
 
+import csv
 import json
 
 import numpy as np
@@ -8,7 +9,7 @@ from test_evaluate import evaluate  # noqa: F401 (a fixture)
 from test_spotter import RATE, tone_model, tones
 
 from kws.audio.annotation import SpokenWord, write_words
-from kws.audio.io import write
+from kws.audio.io import read, write
 from kws.tflite.interpreter import open_model
 
 GAP_S = 1.5
@@ -137,3 +138,28 @@ def test_mistakes_end_with_status_2(evaluate, model, recordings, arguments, mess
     assert status == 2
     assert message in err
     assert "Traceback" not in err
+
+
+def test_false_accepts_are_kept_to_hear_and_to_train_on(evaluate, model, tmp_path):  # noqa: F811
+    """Four tones of 1 kHz: one is said to be "yes", three are none; one of these is in a stream."""
+    stream, none, kept = tmp_path / "stream", tmp_path / "none", tmp_path / "kept"
+    record(stream, "a", ("yes", 1000, True), ("", 0, False), ("no", 3000, False))
+    record(none, "b", ("yes", 1000, False), ("yes", 1000, False))
+    given = (model, "--stream", stream, "--negatives", none, "--save-false-accepts", kept)
+    status, out, _ = evaluate(*given)
+    assert status == 0
+    assert f"{kept}: 3 false accepts and near misses; train on them" in out
+    with (kept / "false_accepts.csv").open(newline="") as file:
+        lines = list(csv.DictReader(file))
+    assert [line["keyword"] for line in lines] == ["no", "yes", "yes"]
+    assert lines[1]["recording"] == str(none / "b.wav")
+    for line in lines:
+        audio = read(kept / line["path"], RATE)
+        hz = {"no": 3000, "yes": 1000}[line["keyword"]]
+        peak = np.argmax(np.abs(np.fft.rfft(audio))) * RATE / len(audio)
+        assert peak == pytest.approx(hz, abs=20)
+        assert len(audio) == pytest.approx(2 * RATE, abs=RATE / 2)
+    status, _, err = evaluate(*given)
+    assert (status, "already holds something" in err) == (2, True)
+    status, _, err = evaluate(model, "--data", none, "--save-false-accepts", kept)
+    assert (status, "is for recordings" in err) == (2, True)

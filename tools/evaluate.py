@@ -76,6 +76,12 @@ def _parse() -> argparse.Namespace:
     stream.add_argument(
         "--plot", type=Path, metavar="FILE.png", help="misses against false accepts per hour"
     )
+    stream.add_argument(
+        "--save-false-accepts",
+        type=Path,
+        metavar="DIR",
+        help="keep their sound, and that of near misses, for train.py --hard-negatives DIR",
+    )
     arguments = parser.parse_args()
     streamed = arguments.stream or arguments.negatives
     if bool(arguments.data) == bool(streamed):
@@ -84,6 +90,8 @@ def _parse() -> argparse.Namespace:
         parser.error("--false-accepts-per-hour and --plot are for recordings, --stream DIR")
     if arguments.rules and not arguments.stream:
         parser.error("--rules needs recordings with keywords, --stream DIR")
+    if arguments.data and arguments.save_false_accepts:
+        parser.error("--save-false-accepts is for recordings, --stream DIR or --negatives DIR")
     if arguments.split and not arguments.data:
         parser.error("--split is for clips, --data DIR")
     if arguments.false_accepts_per_hour is not None and not arguments.stream:

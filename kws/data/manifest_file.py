@@ -15,7 +15,7 @@ from sys import intern
 
 from kws.data.manifest import SPLITS, Clip
 from kws.errors import DataError, StorageError
-from kws.files import write_text
+from kws.files import write_table
 
 NAME = "manifest.csv"
 COLUMNS = ("path", "label", "speaker", "split", "start", "duration")
@@ -78,16 +78,14 @@ def write_manifest(path: Path, clips: list[Clip]) -> None:
         When it cannot be written, or a file's name is not UTF-8.
     """
     base = os.path.join(path.parent.absolute(), "")
-    table = io.StringIO()
-    writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    rows = []
     for clip in clips:
         name = str(clip.path.absolute()).removeprefix(base)
         start = _written(clip.start_s) if clip.start_s else ""
         duration = "" if clip.duration_s is None else _written(clip.duration_s)
-        writer.writerow((name, clip.label, clip.speaker, clip.split, start, duration))
+        rows.append((name, clip.label, clip.speaker, clip.split, start, duration))
     try:
-        write_text(path, table.getvalue())
+        write_table(path, COLUMNS, rows)
     except UnicodeEncodeError as error:
         name = repr(error.object[error.start - 40 : error.end + 20])
         raise StorageError(

@@ -1,7 +1,5 @@
 """What a speaking machine is to say: checked before anything is said."""
 
-import csv
-import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +12,7 @@ from kws.data.sentences import SENTENCES
 from kws.data.streams import holds
 from kws.data.voices import Voice
 from kws.errors import DataError
-from kws.files import write_text
+from kws.files import write_table
 from kws.recipe_data import SILENCE, UNKNOWN
 
 _LONGEST_NAME = 60
@@ -79,14 +77,13 @@ def check_order(order: Order, voices: Sequence[Voice]) -> Script:
 
 def write_near_misses(folder: Path, near_misses: Sequence[NearMiss]) -> None:
     """Write ``near_misses.csv``: what was chosen for each keyword, and how near it is."""
-    table = io.StringIO()
-    writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(("keyword", "word", "ipa", "language", "change", "distance"))
+    columns = ("keyword", "word", "ipa", "language", "change", "distance")
+    rows = []
     for miss in near_misses:
         spoken = miss.pronunciation
         facts = (miss.keyword, miss.text, spoken.ipa, spoken.language, miss.change)
-        writer.writerow((*facts, f"{miss.distance:.2f}"))
-    write_text(folder / "near_misses.csv", table.getvalue())
+        rows.append((*facts, f"{miss.distance:.2f}"))
+    write_table(folder / "near_misses.csv", columns, rows)
 
 
 def _check_numbers(order: Order) -> None:

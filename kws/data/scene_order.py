@@ -1,7 +1,5 @@
 """From a corpus to a folder of scenes: which words, which conditions, and a table of them."""
 
-import csv
-import io
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +14,7 @@ from kws.data.manifest import Clip, of_split
 from kws.data.recordings import TABLE
 from kws.data.scenes import Material, Scene, cut_words, facts, write_scene
 from kws.errors import DataError
-from kws.files import write_text
+from kws.files import write_table
 from kws.progress import progress
 from kws.recipe_data import SILENCE, UNKNOWN
 
@@ -85,7 +83,8 @@ def make_scenes(order: SceneOrder, out: Path) -> Made:
         for scene in order.scenes:
             seconds[scene.name] = write_scene(out, scene, material, order.seed, rate)
             advance()
-    _write_table(out / TABLE, order.scenes)
+    rows = [facts(scene) for scene in order.scenes]
+    write_table(out / TABLE, [*rows[0]], ([*row.values()] for row in rows))
     counts: dict[str, int] = defaultdict(int)
     for label, _ in words:
         counts[label] += 1
@@ -112,12 +111,3 @@ def _choose(order: SceneOrder) -> list[Clip]:
 
 def _some(clips: Sequence[Clip], count: int, rng: np.random.Generator) -> list[Clip]:
     return [clips[index] for index in rng.permutation(len(clips))[:count]]
-
-
-def _write_table(path: Path, scenes: Sequence[Scene]) -> None:
-    rows = [facts(scene) for scene in scenes]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_text(path, text.getvalue())

@@ -1,12 +1,11 @@
 """Phases of a training and their epochs: when a phase ends, and which epoch was its best."""
 
 import csv
-import io
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 
-from kws.files import write_text
+from kws.files import write_table
 from kws.recipe import Recipe
 
 
@@ -70,11 +69,7 @@ def all_over(history: Sequence[Epoch], recipe: Recipe) -> bool:
 
 def write_history(path: Path, history: Sequence[Epoch]) -> None:
     """Write ``history.csv``."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, [*Epoch.__dataclass_fields__], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(asdict(line) for line in history)
-    write_text(path, text.getvalue())
+    write_table(path, [*Epoch.__dataclass_fields__], map(astuple, history))
 
 
 def read_history(path: Path) -> list[Epoch]:

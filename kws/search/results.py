@@ -1,12 +1,10 @@
 """What a search has found: all it tried, the front of accuracy against bytes, the winner."""
 
-import csv
-import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from kws.files import write_text
+from kws.files import write_table
 from kws.recipe import Recipe
 from kws.recipe_io import parse_recipe, write_recipe
 from kws.search.plan import Cost
@@ -74,12 +72,7 @@ def write_winner(best: Tried, recipe: Recipe, path: Path) -> None:
 
 def write_trials(tried: list[Tried], path: Path) -> None:
     """Write all candidates as a table (CSV), one a line."""
-    text = io.StringIO()
-    lines = [_line(one) for one in tried]
-    writer = csv.DictWriter(text, [*_line(Tried(0, ""))], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(lines)
-    write_text(path, text.getvalue())
+    write_table(path, [*_line(Tried(0, ""))], ([*_line(one).values()] for one in tried))
 
 
 def _line(one: Tried) -> dict[str, object]:

@@ -47,6 +47,8 @@ def evaluate_stream(arguments: argparse.Namespace) -> None:
         print(f"written: {arguments.plot}")
     if arguments.json:
         write_json(arguments.json, _as_json(arguments, facts, judge, decoder))
+    if arguments.save_false_accepts:
+        _save_false_accepts(arguments, facts, judge, decoder)
     if arguments.write:
         _write(arguments, facts, decoder)
 
@@ -70,6 +72,22 @@ def _tell(point: "Chosen") -> None:
         print("which none reaches: these are the highest; the model needs other training")
     if point.note:
         print(point.note)
+
+
+def _save_false_accepts(
+    arguments: argparse.Namespace,
+    facts: "Metadata",
+    judge: "StreamJudge",
+    decoder: "DecoderConfig",
+) -> None:
+    from kws.spotting.mining import mine
+
+    folder = arguments.save_false_accepts
+    mined = mine(judge, decoder, folder, facts.features.sample_rate_hz)
+    print(f"{folder}: {mined.saved} false accepts and near misses; train on them by")
+    print(f"  tools/train.py RECIPE --hard-negatives {folder}")
+    if mined.beside_words:
+        print(f"{mined.beside_words} left out: a keyword is said within their sound")
 
 
 def _write(arguments: argparse.Namespace, facts: "Metadata", decoder: "DecoderConfig") -> None:
