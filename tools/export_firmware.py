@@ -1,4 +1,4 @@
-"""Write a model as C: an aligned array with its labels, constants, operators and arena size."""
+"""Write a model as C: for TFLM (an array, constants, operators, arena size), or without library."""
 
 import argparse
 from pathlib import Path
@@ -12,10 +12,17 @@ def main() -> None:
     parser.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="new or empty folder"
     )
+    parser.add_argument(
+        "--engine",
+        choices=("tflm", "c"),
+        default="tflm",
+        help="tflm: for TensorFlow Lite for Microcontrollers; c: features, model and decoder as "
+        "C99 that needs no library (default: tflm)",
+    )
     arguments = parser.parse_args()
     from kws.firmware.export import export
 
-    for path in export(arguments.model, arguments.out):
+    for path in export(arguments.model, arguments.out, arguments.engine):
         print(f"{path}  {path.stat().st_size} bytes")
 
 

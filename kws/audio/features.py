@@ -43,7 +43,7 @@ def extract(audio: np.ndarray, config: FeatureConfig) -> np.ndarray:
 
 def _transform(frames: np.ndarray, config: FeatureConfig) -> np.ndarray:
     """Float (..., fft_size) samples to float64 (..., size)."""
-    hann, mel_of, dct = _tables(config)
+    hann, mel_of, dct = transform_tables(config)
     spectrum = np.fft.rfft(frames * hann)
     mel = (spectrum.real**2 + spectrum.imag**2) @ mel_of
     features = 10.0 * np.log10(np.maximum(mel, config.log_floor))
@@ -84,7 +84,10 @@ def _hz(mel: np.ndarray) -> np.ndarray:
 
 
 @functools.lru_cache(maxsize=8)
-def _tables(config: FeatureConfig) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+def transform_tables(
+    config: FeatureConfig,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Window (fft_size,), mel filters (bins, bands), cosine transform (bands, size) or None."""
     dct = None
     if config.kind == "mfcc":
         bands, order = config.mel_bands, np.arange(config.size)

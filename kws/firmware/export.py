@@ -6,13 +6,16 @@ Constants are written so that a C compiler gets the very values that Python has.
 import re
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from kws.errors import ModelError, StorageError
 from kws.files import whole
+from kws.firmware.engine.write import write_engine
+from kws.firmware.feature_tables import feature_tables
+from kws.firmware.literals import c_float, c_string, hex_rows
 from kws.recipe_data import SILENCE, UNKNOWN
 from kws.spotting.decoder import needed_sums, refractory_steps, smoothing_steps
 from kws.spotting.hearing import calls_per_second, frames_between_calls
@@ -21,7 +24,27 @@ from kws.tflite.interpreter import Runner, TensorInfo, open_model
 from kws.tflite.metadata import parse
 from kws.tflite.operators import operators, require_tflm
 
-FILES = ("kws_model.h", "kws_model.c", "README.md")
+EngineName = Literal["tflm", "c"]
+TEMPLATES: dict[EngineName, dict[str, str]] = {
+    "tflm": {
+        "kws_model.h": "kws_model.h.j2",
+        "kws_model.c": "kws_model.c.j2",
+        "README.md": "README.md.j2",
+    },
+    "c": {
+        "kws.h": "kws.h.j2",
+        "kws.c": "kws.c.j2",
+        "kws_features.h": "kws_features.h.j2",
+        "kws_features.c": "kws_features.c.j2",
+        "kws_decoder.h": "kws_decoder.h.j2",
+        "kws_decoder.c": "kws_decoder.c.j2",
+        "kws_nn.h": "kws_nn.h.j2",
+        "kws_nn.c": "kws_nn.c.j2",
+        "kws_kernels.h": "kws_kernels.h.j2",
+        "README.md": "README_c.md.j2",
+    },
+}
+"""Files of a package, by its engine, and what each is made from"""
 MARK = "Written by tools/export_firmware.py"
 """Stands in the first line of every file of a package; files without it are left alone."""
 _RESOLVER_NAMES = {
@@ -32,13 +55,15 @@ _RESOLVER_NAMES = {
 }
 
 
-def export(model_path: Path, out_dir: Path) -> list[Path]:
+def export(model_path: Path, out_dir: Path, engine: EngineName = "tflm") -> list[Path]:
     """Write the package of a model file: all of its files, or none.
 
     Parameters
     ----------
     model_path : an int8 model file.
-    out_dir : new, empty, or holding an earlier package, which is replaced.
+    out_dir : new, empty, or holding an earlier package of that engine, which is replaced.
+    engine : ``tflm``: the model for TensorFlow Lite for Microcontrollers; ``c``: features, model
+        and decoder as C99 that needs no library.
 
     Returns
     -------
@@ -47,13 +72,14 @@ def export(model_path: Path, out_dir: Path) -> list[Path]:
     Raises
     ------
     ModelError
-        When the model cannot be read, is not int8, uses an operator that TFLM has not, or has
-        labels that make no C identifiers.
+        When the model cannot be read, is not int8, uses an operator that the engine has not, or
+        has labels that make no C identifiers.
     StorageError
         When the folder holds something else, or cannot be written.
     """
     facts = package_facts(model_path)
-    _require_ours(out_dir)
+    facts |= engine_facts(model_path) if engine == "c" else {}
+    _require_ours(out_dir, engine)
     templates = Environment(
         loader=PackageLoader("kws.firmware"),
         undefined=StrictUndefined,
@@ -62,8 +88,9 @@ def export(model_path: Path, out_dir: Path) -> list[Path]:
         keep_trailing_newline=True,
         autoescape=False,
     )
-    texts = {name: templates.get_template(f"{name}.j2").render(facts) for name in FILES}
-    paths = [out_dir / name for name in FILES]
+    files = TEMPLATES[engine]
+    texts = {name: templates.get_template(file).render(facts) for name, file in files.items()}
+    paths = [out_dir / name for name in files]
     with ExitStack() as all_written:  # renamed into place together, when the last one is written
         for path in paths:
             all_written.enter_context(whole(path)).write_text(texts[path.name], encoding="utf-8")
@@ -117,6 +144,26 @@ def package_facts(model_path: Path) -> dict[str, Any]:
     }
 
 
+def engine_facts(model_path: Path) -> dict[str, Any]:
+    """What the templates of the C engine are filled with, besides."""
+    runner = open_model(model_path, "tflm")
+    config, where = runner.metadata.features, str(model_path)
+    engine = write_engine(runner.data, where)
+    rooms = engine.buffer_bytes + engine.patch_bytes + 2 * engine.wide_values
+    kept = sum(size for size, _ in engine.states)
+    return {
+        **vars(engine),
+        "tables": feature_tables(config, where),
+        "input_bytes": int(np.prod(runner.inputs[0].shape)),
+        "output_bytes": int(np.prod(runner.outputs[0].shape)),
+        "state_bytes": kept,
+        "recipe_comment": runner.metadata.recipe.replace("*/", ""),
+        "flash_bytes": sum(engine.flash.values()),
+        "features_bytes": 6 * config.fft_size + 4 * config.mel_bands + 8,
+        "rooms_bytes": rooms,
+    }
+
+
 def label_identifiers(labels: tuple[str, ...], where: str) -> list[str]:
     """The C names of the labels, such as ``KWS_LABEL_YES``.
 
@@ -149,24 +196,6 @@ def resolver_name(operator: str) -> str:
     return _RESOLVER_NAMES.get(operator, given)
 
 
-def c_float(value: float) -> str:
-    """The C literal of ``value`` as float32, exact (nine digits tell all float32 values apart)."""
-    text = f"{np.float32(value):.9g}"
-    return (text if re.search(r"[.e]", text) else text + ".0") + "f"
-
-
-def c_string(text: str) -> str:
-    """The C literal of a text in UTF-8; what is not plain ASCII is escaped in octal."""
-    plain = (chr(b) if 32 <= b < 127 and b not in b'"\\?' else f"\\{b:03o}" for b in text.encode())
-    return f'"{"".join(plain)}"'
-
-
-def hex_rows(data: bytes) -> list[str]:
-    """The bytes as rows of C source, twelve a row."""
-    rows = (data[start : start + 12] for start in range(0, len(data), 12))
-    return [" ".join(f"0x{byte:02x}," for byte in row) for row in rows]
-
-
 def _tensor(info: TensorInfo) -> dict[str, Any]:
     scale, size = c_float(info.scale), int(np.prod(info.shape))
     return {"name": info.name, "bytes": size, "scale": scale, "zero_point": info.zero_point}
@@ -195,12 +224,16 @@ def _variables(model: Any) -> int:
     return len(handles)
 
 
-def _require_ours(folder: Path) -> None:
-    """Refuse a folder that holds anything but an earlier package."""
+def _require_ours(folder: Path, engine: EngineName) -> None:
+    """Refuse a folder that holds anything but an earlier package of this engine."""
     if folder.exists() and not folder.is_dir():
         raise StorageError(f"{folder}: a file, expected a folder for the package")
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
-        if path.name not in FILES or not path.is_file() or MARK.encode() not in _first_line(path):
+        if (
+            path.name not in TEMPLATES[engine]
+            or not path.is_file()
+            or MARK.encode() not in _first_line(path)
+        ):
             raise StorageError(
                 f"{folder}: holds something else ({path.name}); "
                 "expected a new or empty folder, or an earlier package: give another --out"
