@@ -216,7 +216,7 @@ def test_the_readmes_program_is_sound(model, package, tmp_path):
     command = [gpp, "-std=c++11", *WARNINGS, "-I.", f"-I{package}", "-fsyntax-only", "main.cpp"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    for name in TEMPLATES["tflm"][:2]:
+    for name in [*TEMPLATES["tflm"]][:2]:
         assert f"| `{name}` |" in readme
     assert f"{len(model.read_bytes())} bytes" in readme
 
