@@ -76,6 +76,13 @@ def test_every_cell_in_every_form_to_the_byte(cell, per_channel, tmp_path):
         assert differences(package, 300 if "st" in name else 10) == 0, name
 
 
+def test_two_products_at_a_time_to_the_byte(tmp_path):
+    """The inner loops of a Cortex-M4, with its instruction written in C."""
+    smlad = "((sum) + (int16_t)(a) * (int16_t)(b) + ((a) >> 16) * ((b) >> 16))"
+    package = build_package(SMALL, tmp_path / "c", f"-DKWS_SMLAD(a,b,sum)={smlad}")
+    assert differences(package, 1000) == 0
+
+
 def test_scalings_are_those_of_the_paper():
     """0.5 is 2**30 / 2**31 * 2**0; a factor of nearly one must not overflow."""
     assert vars(scaling(0.5)) == {"multiplier": 1 << 30, "shift": 0}

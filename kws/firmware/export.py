@@ -16,7 +16,6 @@ from kws.files import whole
 from kws.firmware.engine.write import write_engine
 from kws.firmware.feature_tables import feature_tables
 from kws.firmware.literals import c_float, c_string, hex_rows
-from kws.recipe_data import SILENCE, UNKNOWN
 from kws.spotting.decoder import needed_sums, refractory_steps, smoothing_steps
 from kws.spotting.hearing import calls_per_second, frames_between_calls
 from kws.tflite.arena import arena_bytes, arena_with_margin, smallest_arena
@@ -77,8 +76,7 @@ def export(model_path: Path, out_dir: Path, engine: EngineName = "tflm") -> list
     StorageError
         When the folder holds something else, or cannot be written.
     """
-    facts = package_facts(model_path)
-    facts |= engine_facts(model_path) if engine == "c" else {}
+    facts = package_facts(model_path, engine)
     _require_ours(out_dir, engine)
     templates = Environment(
         loader=PackageLoader("kws.firmware"),
@@ -97,7 +95,7 @@ def export(model_path: Path, out_dir: Path, engine: EngineName = "tflm") -> list
     return paths
 
 
-def package_facts(model_path: Path) -> dict[str, Any]:
+def package_facts(model_path: Path, engine: EngineName = "tflm") -> dict[str, Any]:
     """What the templates are filled with, as C source text where it is not a whole number."""
     runner = open_model(model_path, "tflm")
     facts, where = runner.metadata, str(model_path)
@@ -106,12 +104,8 @@ def package_facts(model_path: Path) -> dict[str, Any]:
             f"{where}: a {facts.precision} model; firmware takes int8: "
             "convert a run with quantize.mode qat or calibrate"
         )
-    model = parse(runner.data, where)
-    require_tflm(model, where)
-    used_bytes, rate = arena_bytes(runner.data), calls_per_second(facts)
+    rate = calls_per_second(facts)
     smoothing = smoothing_steps(facts.decoder, rate)
-    smallest = smallest_arena(runner.data, used_bytes)
-    used = operators(model)
     config = facts.features
     return {
         "mark": MARK,
@@ -123,12 +117,9 @@ def package_facts(model_path: Path) -> dict[str, Any]:
                 facts.labels, label_identifiers(facts.labels, where), strict=True
             )
         ],
-        "keywords": sum(name not in (UNKNOWN, SILENCE) for name in facts.labels),
-        "model_bytes": len(runner.data),
-        "model_rows": hex_rows(runner.data),
+        "keywords": len(facts.keywords),
         "input": _tensor(runner.inputs[0]),
         "output": _tensor(runner.outputs[0]),
-        "states": [_tensor(info) for info in _states(runner)],
         "low_hz": c_float(config.low_hz),
         "high_hz": c_float(config.high_hz),
         "log_floor": c_float(config.log_floor),
@@ -136,6 +127,20 @@ def package_facts(model_path: Path) -> dict[str, Any]:
         "needed": needed_sums(facts.labels, facts.decoder, smoothing).tolist(),
         "smoothing_steps": smoothing,
         "refractory_steps": refractory_steps(facts.decoder, rate),
+        **(_c_facts(runner, where) if engine == "c" else _tflm_facts(runner, where)),
+    }
+
+
+def _tflm_facts(runner: Runner, where: str) -> dict[str, Any]:
+    """The file, the operators to register, and the arena, tried out."""
+    model = parse(runner.data, where)
+    require_tflm(model, where)
+    used_bytes, used = arena_bytes(runner.data), operators(model)
+    smallest = smallest_arena(runner.data, used_bytes)
+    return {
+        "model_bytes": len(runner.data),
+        "model_rows": hex_rows(runner.data),
+        "states": [_tensor(info) for info in _states(runner)],
         "operators": [{"name": name, "add": f"Add{resolver_name(name)}"} for name in used],
         "variables": _variables(model) if "VAR_HANDLE" in used else 0,
         "arena_used_bytes": used_bytes,
@@ -144,10 +149,9 @@ def package_facts(model_path: Path) -> dict[str, Any]:
     }
 
 
-def engine_facts(model_path: Path) -> dict[str, Any]:
-    """What the templates of the C engine are filled with, besides."""
-    runner = open_model(model_path, "tflm")
-    config, where = runner.metadata.features, str(model_path)
+def _c_facts(runner: Runner, where: str) -> dict[str, Any]:
+    """The model and the features as C, and what they take."""
+    config = runner.metadata.features
     engine = write_engine(runner.data, where)
     rooms = engine.buffer_bytes + engine.patch_bytes + 2 * engine.wide_values
     kept = sum(size for size, _ in engine.states)

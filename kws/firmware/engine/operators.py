@@ -24,7 +24,7 @@ def dense(source, node, ins, outs, places):
     """FULLY_CONNECTED: rows of weights with each row of the input."""
     x, kernel, bias = ins
     columns, size = kernel.shape
-    name = source.constant(kernel.data, "weights")
+    name = source.constant(tiles(kernel.data), "weights")
     finish = _finish(source, x, kernel, bias, outs[0], kernel.data.sum(axis=1), node.options)
     out = source.buffer.take(outs[0].size)
     rows = x.size // size
@@ -45,7 +45,7 @@ def convolution(source, node, ins, outs, places):
     sums = kernel.data.reshape(kernel.shape[0], -1).sum(axis=1)
     finish = _finish(source, x, kernel, bias, outs[0], sums, node.options)
     shape = _shape(source, x, outs[0], kernel.shape[1:3], node.options)
-    name = source.constant(kernel.data, "weights")
+    name = source.constant(tiles(kernel.data.reshape(kernel.shape[0], -1)), "weights")
     _room_for_patch(source, kernel.size // kernel.shape[0])
     out = source.buffer.take(outs[0].size)
     text = f"kws_convolve(&{shape}, {{0}}, {name}, &{finish}, kws_patch_room, kws_wide, {{1}});"
@@ -247,13 +247,23 @@ WRITERS: dict[str, Write] = {
 """Of the operators on int8 values; those on counters are in :mod:`kws.firmware.engine.write`."""
 
 
+def tiles(kernel: np.ndarray) -> np.ndarray:
+    """Weights (rows, columns) in tiles of four by four, as ``kws_rows`` reads them.
+
+    What is missing of the last tiles is zero.
+    """
+    rows, columns = kernel.shape
+    padded = np.pad(kernel, ((0, -rows % 4), (0, -columns % 4)))
+    return padded.reshape(len(padded) // 4, 4, -1, 4).transpose(0, 2, 1, 3)
+
+
 def _finish(source, x, kernel, bias, out, sums, options) -> str:
     """Bias with the input's zero point in it, and the scales of the products."""
     outputs = len(sums)
     own = np.zeros(outputs, np.int64) if bias is None else bias.data.astype(np.int64)
     total = own - x.zero_point * sums.astype(np.int64)
     scales = [product_scaling(x.scale, scale, out.scale) for scale in kernel.scales]
-    return source.finish(total, scales, out.zero_point, _limits(options, out))
+    return source.finish(total, scales, out.zero_point, _limits(options, out)[0])
 
 
 def _limits(options, out: Tensor) -> tuple[int, int]:

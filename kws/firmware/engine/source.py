@@ -45,18 +45,20 @@ class Source:
         bias: np.ndarray,
         scalings: Sequence[Scaling],
         zero_point: int,
-        limits: tuple[int, int],
+        low: int,
     ) -> str:
         """The name of what a product of matrices ends with."""
+        bias = np.pad(bias, (0, -len(bias) % 4))  # tiles are whole
         multipliers = np.array([one.multiplier for one in scalings], np.int32)
-        shifts = np.array([one.shift for one in scalings], np.int8)
+        less = np.array([-one.shift - 1 for one in scalings], np.int8)
         parts = (
             self.constant(bias.astype(np.int32), "biases"),
             self.constant(multipliers, "scales"),
-            self.constant(shifts, "scales"),
+            self.constant(less, "scales"),
             int(len(scalings) > 1),
+            int(less.min() >= 0 and low == -128),
             zero_point,
-            *limits,
+            low,
         )
         return self.structure("kws_finish", parts)
 

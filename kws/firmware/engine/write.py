@@ -66,7 +66,7 @@ def write_engine(data: bytes, where: str) -> Engine:
         states=[(state.size, state.zero_point) for state in states],
         buffer_bytes=buffer_bytes,
         patch_bytes=source.patch_bytes,
-        wide_values=source.wide_values,
+        wide_values=-(-source.wide_values // 4) * 4,
         flash=source.flash,
         macs=source.macs,
     )
