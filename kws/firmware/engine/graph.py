@@ -100,11 +100,13 @@ def _tensor(model: schema.ModelT, index: int, tensor: schema.TensorT, where: str
         )
     dtype = _DTYPES[tensor.type]
     shape = () if tensor.shape is None else tuple(int(size) for size in tensor.shape)
-    quant, scales, zero_point = tensor.quantization, (1.0,), 0
+    quant, zero_point = tensor.quantization, 0
+    scales: tuple[float, ...] = (1.0,)
     if quant is not None and quant.scale is not None and len(quant.scale):
         scales = tuple(float(scale) for scale in quant.scale)
         zero_point = int(quant.zeroPoint[0])
-    data, stored = None, model.buffers[tensor.buffer].data
+    data: np.ndarray | None = None
+    stored = model.buffers[tensor.buffer].data
     if tensor.buffer and stored is not None and len(stored):
         data = np.frombuffer(bytes(stored), dtype).reshape(shape)
     return Tensor(index, shape, dtype, scales, zero_point, data)

@@ -96,20 +96,21 @@ class _Writer:
         numbers = {} if numbers is None else numbers
         for node in graph.nodes:
             ins = [graph.tensors[i] if i >= 0 else None for i in node.inputs]
+            there = [tensor for tensor in ins if tensor is not None]
             outs = [graph.tensors[i] for i in node.outputs]
             if node.operator == "WHILE":
                 self._loop(graph, node, places)
             elif outs[0].dtype is not np.int8:
-                numbers[outs[0].index] = self._count(node, ins, numbers)
+                numbers[outs[0].index] = self._count(node, there, numbers)
             elif node.operator == "GATHER":
                 size = outs[0].size
-                places[outs[0].index] = places[ins[0].index].at(
-                    f"{self._number(ins[1], numbers)} * {size}"
+                places[outs[0].index] = places[there[0].index].at(
+                    f"{self._number(there[1], numbers)} * {size}"
                 )
             elif node.operator == "DYNAMIC_UPDATE_SLICE":
-                places[outs[0].index] = self._store(ins, places, numbers)
+                places[outs[0].index] = self._store(there, places, numbers)
             else:
-                given = [self._place(tensor, places) for tensor in ins if tensor is not None]
+                given = [self._place(tensor, places) for tensor in there]
                 made = WRITERS[node.operator](self.source, node, ins, outs, given)
                 places.update(zip(node.outputs, made, strict=True))
         return numbers
@@ -171,7 +172,7 @@ class _Writer:
                 inner[inside] = places[index]
         more = dict(zip(condition.inputs, (numbers.get(i, "") for i in body.inputs), strict=True))
         test = _Writer(self.graphs, Source()).run(condition, {}, more)[condition.outputs[0]]
-        frames = int(next(t for t in condition.tensors if t.data is not None).data)
+        frames = next(int(t.data) for t in condition.tensors if t.data is not None)
         source.line(f"while ({test}) {{{{")
         source.times *= frames
         self.run(body, inner, numbers)

@@ -1,0 +1,183 @@
+"""Firmware on an emulated Cortex-M: compiled by GCC, run by QEMU, what it takes counted.
+
+QEMU counts instructions, not cycles: a Cortex-M4 takes some 1.2 to 1.6 cycles for one, by the wait
+states of its flash. The count is the same at every run.
+"""
+
+import re
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from kws.errors import ModelError
+from kws.firmware.export import export
+from kws.firmware.literals import c_array
+from kws.spotting.decoder import STEPS, Detection, smoothing_steps
+from kws.spotting.hearing import calls_per_second
+from kws.tflite.metadata import Metadata, parse, read_bytes, read_metadata
+
+Cpu = Literal["cortex-m4", "cortex-m3"]
+_BOARDS: dict[Cpu, tuple[str, tuple[str, ...]]] = {
+    "cortex-m4": ("mps2-an386", ("-mcpu=cortex-m4", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16")),
+    "cortex-m3": ("mps2-an385", ("-mcpu=cortex-m3", "-mfloat-abi=soft")),
+}
+_SOURCES = ("kws.c", "kws_features.c", "kws_nn.c", "kws_decoder.c")
+_OWN = ("startup.c", "profile.c")
+_FLAGS = (
+    "-mthumb",
+    "-O3",
+    "-std=c99",
+    "-ffunction-sections",
+    "-fdata-sections",
+    "-w",
+)
+INSTRUCTIONS_PER_TICK = 40
+"""One a nanosecond of QEMU's clock, and 25 million ticks a second"""
+PARTS = "apt-get install gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm"
+_TIMEOUT_S = 300
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What firmware takes on a processor."""
+
+    cpu: Cpu
+    flash: dict[str, int]
+    """Bytes of code and constants: features, model, decoder and glue, and the C library's"""
+    ram_bytes: int
+    """All that ``kws`` holds"""
+    stack_bytes: int
+    """Most that was used of the stack"""
+    instructions: dict[str, float]
+    """In a second of audio: features, model, decoder, and the whole as it ran"""
+    per_mac: float
+    """Instructions of the model for a multiply-accumulate"""
+    detections: tuple[Detection, ...]
+
+
+def missing_tools() -> str:
+    """What to install, or nothing."""
+    here = shutil.which("arm-none-eabi-gcc") and shutil.which("qemu-system-arm")
+    return "" if here else f"no arm-none-eabi-gcc and qemu-system-arm here: {PARTS}"
+
+
+def profile(model: Path, audio: np.ndarray, cpu: Cpu = "cortex-m4") -> Profile:
+    """Export a model with the C engine, compile it, and let it hear some audio.
+
+    Parameters
+    ----------
+    audio : int16 (samples,), at the model's rate; a second at least, two minutes at most.
+
+    Raises
+    ------
+    ModelError
+        When the engine cannot do the model, a tool is missing, or the firmware fails.
+    """
+    if problem := missing_tools():
+        raise ModelError(f"{model}: cannot be profiled: {problem}")
+    facts = read_metadata(parse(read_bytes(model), str(model)), str(model))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        export(model, folder, "c")
+        board, flags = _BOARDS[cpu]
+        _write_board(folder, audio)
+        _compile(folder, flags, str(model))
+        printed = _run(folder / "firmware.elf", board, str(model))
+        flash = _flash(folder)
+        macs = int(re.search(r"KWS_NN_MACS (\d+)", (folder / "kws_nn.h").read_text())[1])  # type: ignore[index]
+    return _read(printed, flash, facts, len(audio), macs, cpu)
+
+
+def _write_board(folder: Path, audio: np.ndarray) -> None:
+    for file in files("kws.firmware").joinpath("board").iterdir():
+        (folder / file.name).write_text(file.read_text(encoding="utf-8"), encoding="utf-8")
+    samples = c_array("int16_t", "audio", map(str, audio.tolist()))
+    head = f"#include <stdint.h>\n#define AUDIO_SAMPLES {len(audio)}\n"
+    (folder / "audio.h").write_text(head + samples + "\n", encoding="utf-8")
+
+
+def _compile(folder: Path, flags: tuple[str, ...], where: str) -> None:
+    for source in (*_SOURCES, *_OWN):
+        _call(["arm-none-eabi-gcc", *flags, *_FLAGS, "-c", source], folder, where)
+    objects = [f"{Path(source).stem}.o" for source in (*_SOURCES, *_OWN)]
+    link = ["-nostartfiles", "--specs=nano.specs", "-T", "board.ld", "-Wl,--gc-sections"]
+    _call(
+        ["arm-none-eabi-gcc", *flags, "-mthumb", *link, *objects, "-lm", "-o", "firmware.elf"],
+        folder,
+        where,
+    )
+
+
+def _run(firmware: Path, board: str, where: str) -> str:
+    host = ["-semihosting-config", "enable=on,target=native", "-icount", "shift=0"]
+    quiet = ["-display", "none", "-serial", "none", "-monitor", "none"]
+    command = ["qemu-system-arm", "-M", board, "-kernel", str(firmware), *host, *quiet]
+    return _call(command, firmware.parent, where)
+
+
+def _call(command: list[str], folder: Path, where: str) -> str:
+    try:
+        done = subprocess.run(
+            command, cwd=folder, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ModelError(f"{where}: {command[0]} took more than {_TIMEOUT_S} s") from error
+    if done.returncode:
+        lines = (done.stderr.strip() or "no message").splitlines()
+        told = next((line for line in lines if "error" in line or "fault" in line), lines[-1])
+        raise ModelError(f"{where}: {command[0]} failed (status {done.returncode}): {told}")
+    return done.stdout + done.stderr  # semihosting writes to the latter
+
+
+def _flash(folder: Path) -> dict[str, int]:
+    """Bytes of code and constants by part; what is left of the whole is the C library's."""
+
+    def sizes(name: str) -> int:
+        out = _call(["arm-none-eabi-size", name], folder, name).splitlines()[1].split()
+        return int(out[0]) + int(out[1])
+
+    found = {
+        "features": sizes("kws_features.o"),
+        "model": sizes("kws_nn.o"),
+        "decoder and glue": sizes("kws_decoder.o") + sizes("kws.o"),
+    }
+    ours = sum(found.values()) + sum(sizes(f"{Path(name).stem}.o") for name in _OWN)
+    found["C library"] = max(0, sizes("firmware.elf") - ours)
+    return found
+
+
+def _read(
+    printed: str, flash: dict[str, int], facts: Metadata, samples: int, macs: int, cpu: Cpu
+) -> Profile:
+    numbers = {name: int(value) for name, value in re.findall(r"^(\w+) (\d+)$", printed, re.M)}
+    config, rate = facts.features, calls_per_second(facts)
+    full = STEPS * smoothing_steps(facts.decoder, rate)
+    spotted = re.findall(r"^detection (\S+) (\d+)\nsample (\d+)$", printed, re.M)
+
+    def a_second(name: str, each: int, times: float) -> float:
+        return numbers[name] * INSTRUCTIONS_PER_TICK / each * times
+
+    model = a_second("model", numbers["calls"], 1.0)
+    return Profile(
+        cpu=cpu,
+        flash=flash,
+        ram_bytes=numbers["ram"],
+        stack_bytes=numbers["stack"],
+        instructions={
+            "features": a_second("features", numbers["frames"], config.frames_per_second),
+            "model": model * rate,
+            "decoder": a_second("decoder", numbers["calls"], rate),
+            "whole": a_second("whole", samples, config.sample_rate_hz),
+        },
+        per_mac=model / macs,
+        detections=tuple(
+            Detection(label, int(sample) / config.sample_rate_hz, int(score) / full)
+            for label, score, sample in spotted
+        ),
+    )

@@ -1,0 +1,59 @@
+"""Common microcontrollers: their memory, their clock, and whether a firmware fits."""
+
+from dataclasses import dataclass
+
+from kws.firmware.emulated import Profile
+
+CYCLES_PER_INSTRUCTION = 1.4
+"""Of a Cortex-M4 that runs from flash with a cache; between 1.2 and 1.6 as the flash waits"""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A microcontroller, as its data sheet has it."""
+
+    name: str
+    core: str
+    flash_bytes: int
+    ram_bytes: int
+    clock_hz: float
+    counts: bool
+    """Whether it runs the instructions that are counted (a Cortex-M with DSP extension and FPU)"""
+
+
+PARTS = (
+    Part("nRF52840", "Cortex-M4F", 1024 * 1024, 256 * 1024, 64e6, True),
+    Part("STM32F411", "Cortex-M4F", 512 * 1024, 128 * 1024, 100e6, True),
+    Part("STM32U585", "Cortex-M33", 2048 * 1024, 786 * 1024, 160e6, True),
+    Part("RP2040", "Cortex-M0+", 2048 * 1024, 264 * 1024, 133e6, False),
+    Part("ESP32-S3", "Xtensa LX7", 8192 * 1024, 512 * 1024, 240e6, False),
+)
+"""RP2040 and ESP32-S3: flash of the usual boards"""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A firmware on a part."""
+
+    part: Part
+    flash_share: float
+    ram_share: float
+    time_share: float | None
+    """Of the processor's time; None where its instructions are others"""
+
+    @property
+    def fits(self) -> bool:
+        """In flash, RAM and, where it is known, time."""
+        return max(self.flash_share, self.ram_share, self.time_share or 0.0) <= 1.0
+
+
+def fit(profile: Profile, part: Part) -> Fit:
+    """How much of a part a firmware takes; its count must be of a Cortex-M4."""
+    cycles = profile.instructions["whole"] * CYCLES_PER_INSTRUCTION
+    counts = part.counts and profile.cpu == "cortex-m4"
+    return Fit(
+        part=part,
+        flash_share=sum(profile.flash.values()) / part.flash_bytes,
+        ram_share=(profile.ram_bytes + profile.stack_bytes) / part.ram_bytes,
+        time_share=cycles / part.clock_hz if counts else None,
+    )

@@ -1,0 +1,97 @@
+"""Firmware on an emulated Cortex-M: the same detections, and what it takes."""
+
+import numpy as np
+import pytest
+from c_package import build_package
+from conftest import refused, run_tool
+from test_c_engine import SMALL, as_int16, clips
+
+from kws.audio.io import write
+from kws.firmware import emulated
+from kws.firmware.emulated import Profile, missing_tools, profile
+from kws.firmware.parts import CYCLES_PER_INSTRUCTION, PARTS, fit
+
+KB = 1024
+
+
+@pytest.fixture
+def arm():
+    """GCC for ARM and QEMU; a test is skipped without."""
+    if problem := missing_tools():
+        pytest.skip(problem)
+
+
+def noise(seconds: float) -> np.ndarray:
+    """Bursts of noise with pauses."""
+    samples = round(16000 * seconds)
+    loud = np.sin(np.arange(samples) / 1500) > 0
+    return as_int16(np.random.default_rng(0).normal(0, 0.1, samples) * loud)
+
+
+@pytest.mark.usefixtures("arm")
+def test_a_cortex_m4_detects_what_this_machine_does(speech_data, tmp_path):
+    audio = np.concatenate(clips(speech_data, 20))
+    found = profile(SMALL, audio)
+    here = build_package(SMALL, tmp_path / "c").spot(audio)
+    assert len(here) > 8
+    assert [(one.keyword, one.time_s) for one in found.detections] == [
+        (one.keyword, one.time_s) for one in here
+    ]
+    assert sum(found.flash.values()) - found.flash["C library"] <= 64 * KB
+    assert found.ram_bytes + found.stack_bytes <= 16 * KB
+    assert found.instructions["whole"] <= 12e6
+    parts = ("features", "model", "decoder")
+    assert sum(found.instructions[part] for part in parts) == pytest.approx(
+        found.instructions["whole"], rel=0.05
+    )
+
+
+@pytest.mark.usefixtures("arm")
+def test_counts_are_the_same_at_every_run(tiny_model):
+    first, second = (profile(tiny_model, noise(1.5)) for _ in range(2))
+    assert first == second
+    assert first.per_mac > 1
+    slow = profile(tiny_model, noise(1.5), "cortex-m3")
+    assert slow.instructions["features"] > 5 * first.instructions["features"]  # no FPU
+
+
+@pytest.mark.usefixtures("arm")
+def test_the_table_from_the_terminal(tiny_model, tmp_path):
+    write(tmp_path / "a.wav", noise(1.0) / 32768, 16000)
+    shown = run_tool("profile_device.py", tiny_model, "--wav", tmp_path / "a.wav").stdout
+    for word in ("features", "C library", "instructions a second", "nRF52840", "not counted"):
+        assert word in shown
+
+
+def test_whether_it_fits_by_hand():
+    """10 million instructions of 1.4 cycles are 21.9 % of 64 MHz; 300 KB of RAM are too much."""
+    found = Profile(
+        cpu="cortex-m4",
+        flash={"model": 512 * KB, "features": 512 * KB},
+        ram_bytes=299 * KB,
+        stack_bytes=KB,
+        instructions={"whole": 10e6},
+        per_mac=2.0,
+        detections=(),
+    )
+    nordic, rp2040 = fit(found, PARTS[0]), fit(found, PARTS[3])
+    assert nordic.time_share == pytest.approx(10e6 * CYCLES_PER_INSTRUCTION / 64e6)
+    assert (nordic.flash_share, nordic.ram_share) == (1.0, 300 / 256)
+    assert not nordic.fits
+    assert rp2040.time_share is None
+    assert fit(found, PARTS[2]).fits
+
+
+def test_missing_tools_are_named(tiny_model, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert emulated.PARTS in missing_tools()
+    message = refused("profile_device.py", tiny_model)
+    assert "no arm-none-eabi-gcc and qemu-system-arm here: apt-get install" in message
+
+
+@pytest.mark.usefixtures("arm")
+def test_audio_of_another_length_and_bad_models(tmp_path):
+    (tmp_path / "bad.tflite").write_bytes(b"x" * 100)
+    assert "error:" in refused("profile_device.py", tmp_path / "bad.tflite")
+    message = refused("profile_device.py", SMALL, "--wav", tmp_path / "gone.wav")
+    assert "gone.wav" in message

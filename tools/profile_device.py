@@ -1,0 +1,108 @@
+"""What a model's firmware takes on a Cortex-M, by emulation, and on which common parts it fits.
+
+Needs GCC for ARM and QEMU (Debian: gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm).
+"""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cli import run
+
+if TYPE_CHECKING:
+    import numpy as np
+    from rich.table import Table
+
+    from kws.firmware.emulated import Profile
+    from kws.recipe import FeatureConfig
+
+_LONGEST_S = 60.0
+_NOISE_S = 4.0
+
+
+def main() -> None:
+    """Compile, run, and show."""
+    arguments = _parse()
+    from rich.console import Console
+
+    from kws.firmware.emulated import profile
+    from kws.tflite.metadata import parse, read_bytes, read_metadata
+
+    where = str(arguments.model)
+    facts = read_metadata(parse(read_bytes(arguments.model), where), where)
+    audio = _audio(arguments.wav, facts.features)
+    found = profile(arguments.model, audio, arguments.cpu)
+    console = Console(width=200, highlight=False)
+    console.print(_takes(found))
+    console.print(_parts(found))
+    for one in found.detections if arguments.wav else ():
+        print(f"{one.time_s:7.2f} s  {one.keyword}  {one.score:.2f}")
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("model", type=Path, metavar="MODEL.tflite")
+    parser.add_argument(
+        "--wav", type=Path, metavar="FILE", help="sound to hear (default: noise); a minute at most"
+    )
+    parser.add_argument("--cpu", choices=("cortex-m4", "cortex-m3"), default="cortex-m4")
+    return parser.parse_args()
+
+
+def _audio(wav: Path | None, config: "FeatureConfig") -> "np.ndarray":
+    import numpy as np
+
+    from kws.audio.io import read
+    from kws.audio.noise import coloured_noise
+
+    rate = config.sample_rate_hz
+    if wav:
+        audio = read(wav, rate, longest_s=_LONGEST_S)
+        audio = np.pad(audio, (0, max(0, rate - len(audio))))
+    else:
+        audio = coloured_noise(round(_NOISE_S * rate), 1.0, np.random.default_rng(0), rate)
+    return np.clip(np.round(audio * 32768), -32768, 32767).astype(np.int16)
+
+
+def _takes(found: "Profile") -> "Table":
+    from rich.table import Table
+
+    table = Table(title=f"firmware on a {found.cpu}, C engine", title_justify="left")
+    for name in ("part", "flash, bytes", "instructions a second"):
+        table.add_column(name, justify="left" if name == "part" else "right")
+    rows = {"features": "features", "model": "model", "decoder and glue": "decoder"}
+    for name, bytes_ in found.flash.items():
+        count = found.instructions.get(rows.get(name, ""), None)
+        table.add_row(name, f"{bytes_:,}", "" if count is None else f"{count:,.0f}")
+    whole = f"{found.instructions['whole']:,.0f}"
+    table.add_row("whole", f"{sum(found.flash.values()):,}", whole)
+    table.caption = (
+        f"RAM {found.ram_bytes:,} bytes, stack {found.stack_bytes:,}; the model takes "
+        f"{found.per_mac:.2f} instructions a multiply-accumulate"
+    )
+    table.caption_justify = "left"
+    return table
+
+
+def _parts(found: "Profile") -> "Table":
+    from rich.table import Table
+
+    from kws.firmware.parts import CYCLES_PER_INSTRUCTION, PARTS, fit
+
+    table = Table(title="on common parts", title_justify="left")
+    for name in ("part", "core", "flash", "RAM", "time", ""):
+        table.add_column(name, justify="left" if name in ("part", "core", "") else "right")
+    for part in PARTS:
+        one = fit(found, part)
+        time = "not counted" if one.time_share is None else f"{100 * one.time_share:.1f} %"
+        shares = (f"{100 * one.flash_share:.1f} %", f"{100 * one.ram_share:.1f} %", time)
+        table.add_row(part.name, part.core, *shares, "fits" if one.fits else "does not fit")
+    table.caption = f"time at {CYCLES_PER_INSTRUCTION} cycles an instruction"
+    table.caption_justify = "left"
+    return table
+
+
+if __name__ == "__main__":
+    run(main)
