@@ -160,7 +160,7 @@ class _Writer:
             start, inside = graph.tensors[index], body.inputs[at]
             if start.dtype is np.int32:
                 name = f"count_{loop}_{at}"
-                source.line(f"int32_t {name} = {int(start.data)};")
+                source.line(f"int32_t {name} = {self._number(start, {})};")
                 numbers[inside] = name
                 counters.append((body.outputs[at], name))
             elif start.data is not None:
