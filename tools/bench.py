@@ -29,6 +29,7 @@ def main() -> None:
         ("training, clips a second, one run", ("way", "clips/s", "ratio"), speed_rows()),
         ("features, one core", ("way", "rate"), feature_rows()),
         ("from sound files to features", ("way", "clips/s", "ratio"), preparation_rows()),
+        ("a call of gru_small, one run", ("engine", "microseconds", "ratio"), engine_rows()),
         ("a training step", ("part", "share of its time"), input_rows()),
     ]
     show(tables)
@@ -130,6 +131,16 @@ def preparation_rows() -> list[tuple[str, ...]]:
 
     with tempfile.TemporaryDirectory() as folder:
         return beside_first(preparation_rates(Path(folder)))
+
+
+def engine_rows() -> list[tuple[str, ...]]:
+    """Microseconds of a call, and how many times as fast as the interpreter."""
+    from kws.firmware.speed import call_times
+
+    root = Path(__file__).resolve().parents[1]
+    times = call_times(root / "recipes" / "speech_commands_8" / "gru_small" / "model.tflite")
+    slowest = next(iter(times.values()))
+    return [(name, f"{us:.1f}", f"{slowest / us:.2f}") for name, us in times.items()]
 
 
 def input_rows() -> list[tuple[str, ...]]:

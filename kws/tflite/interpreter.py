@@ -156,6 +156,7 @@ class Tflm:
         self._interpreter = runtime.Interpreter.from_bytes(data, arena_size=_TFLM_ARENA)
         self._outputs = outputs
         self.print_allocations = self._interpreter.print_allocations
+        self.invoke_only = self._interpreter.invoke
 
     def reset(self) -> None:
         self._interpreter.reset()
