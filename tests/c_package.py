@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kws.firmware.export import export
+from kws.firmware.export import Arithmetic, export
 from kws.spotting.decoder import Detection
 from kws.tflite.interpreter import Runner, open_model
 
@@ -22,7 +22,7 @@ int32_t test_bytes(void) { return (int32_t)sizeof(kws); }
 
 /* Features of audio in blocks of the given lengths, over and over; gives the number of frames. */
 int32_t test_features(kws *k, const int16_t *audio, int32_t samples, const int32_t *blocks,
-                      int32_t count, int8_t *stored, float *values) {
+                      int32_t count, int8_t *stored, kws_value *values) {
   int32_t frames = 0, block = 0;
   kws_features_reset(&k->features);
   while (samples > 0) {
@@ -130,9 +130,11 @@ class Package:
         ]
 
 
-def build_package(model: Path, folder: Path, *flags: str) -> Package:
+def build_package(
+    model: Path, folder: Path, *flags: str, arithmetic: Arithmetic = "float"
+) -> Package:
     """Export a model with the C engine and compile it, without a warning."""
-    export(model, folder, "c")
+    export(model, folder, "c", arithmetic)
     (folder / "driver.c").write_text(
         DRIVER + "\nint32_t test_full_score(void) { return KWS_FULL_SCORE; }\n"
     )

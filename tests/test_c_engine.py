@@ -8,7 +8,8 @@ from c_package import SOURCES, WARNINGS, build_package, compiler
 from conftest import ROOT, model_bytes, refused, untrained
 
 from kws.audio.features import extract
-from kws.audio.io import read
+from kws.audio.io import fit, read
+from kws.data.examples import list_sources
 from kws.errors import ModelError
 from kws.firmware.engine.places import Buffer
 from kws.firmware.engine.scaling import exponentials, scaling
@@ -151,6 +152,46 @@ def test_features_of_real_clips(small, speech_data):
     assert differing <= total / 1000
 
 
+@pytest.fixture(scope="module")
+def whole_numbers(tmp_path_factory):
+    return build_package(SMALL, tmp_path_factory.mktemp("fixed") / "c", arithmetic="fixed")
+
+
+def test_fixed_point_features_of_real_clips(whole_numbers, speech_data):
+    """Within one step everywhere, and the same in 997 of 1000 values."""
+    differing = total = 0
+    info, config = whole_numbers.runner.inputs[0], whole_numbers.runner.metadata.features
+    for audio in clips(speech_data, 1000):
+        stored, _ = whole_numbers.features(audio)
+        difference = np.abs(stored.astype(int) - info.quantize(extract(audio / 32768, config)))
+        assert difference.max(initial=0) <= 1
+        differing, total = differing + np.count_nonzero(difference), total + difference.size
+    assert total > 1_000_000
+    assert differing <= 3 * total / 1000
+
+
+def test_accuracy_is_that_of_the_desk(small, whole_numbers, speech_data):
+    """On the validation split: features in C, float and fixed, and the model in C."""
+    config, right = small.runner.metadata.features, np.zeros(3)
+    labels, clip_samples = small.runner.metadata.labels, 16000
+    sources = list_sources(speech_data / "speech_commands", labels, "validation", 0.0)
+    for source in sources:
+        audio = as_int16(fit(read(source.path, 16000), clip_samples))
+        desk = small.runner.inputs[0].quantize(extract(audio / 32768, config))
+        ways = (desk, small.features(audio)[0], whole_numbers.features(audio)[0])
+        for way, frames in enumerate(ways):
+            small.reset()
+            taken = small.runner.metadata.frames_per_step
+            for at in range(len(frames) % taken, len(frames), taken):
+                answer = small.run(np.ascontiguousarray(frames[at : at + taken]))
+            right[way] += answer.argmax() == source.label
+    accuracy = right / len(sources)
+    assert len(sources) > 1000
+    assert accuracy[0] > 0.9
+    np.testing.assert_allclose(accuracy, accuracy[0], atol=0.001)
+
+
+@pytest.mark.parametrize("arithmetic", ["float", "fixed"])
 @pytest.mark.parametrize(
     "features",
     [
@@ -161,20 +202,23 @@ def test_features_of_real_clips(small, speech_data):
     ],
     ids=["mfcc", "short", "gaps", "8kHz"],
 )
-def test_features_of_any_recipe(features, tmp_path):
+def test_features_of_any_recipe(features, arithmetic, tmp_path):
     data = model_bytes(untrained((8,)), "stream")
     facts = read_metadata(parse(data, "x"), "x")
     config = FeatureConfig(**features)
     path = tmp_path / "m.tflite"
     path.write_bytes(with_metadata(data, facts.model_copy(update={"features": config}), "x"))
-    package = build_package(path, tmp_path / "c")
+    package = build_package(path, tmp_path / "c", arithmetic=arithmetic)
     rng = np.random.default_rng(0)
     audio = as_int16(rng.normal(0, 0.1, 16000) * np.sin(np.arange(16000) / 2000))
     desk = extract(audio / 32768, config)
-    _, whole = package.features(audio, [len(audio)])
-    np.testing.assert_allclose(whole, desk, atol=1e-2)
-    _, pieces = package.features(audio, rng.integers(1, 700, 50))
-    np.testing.assert_array_equal(pieces, whole)
+    stored, whole = package.features(audio, [len(audio)])
+    if arithmetic == "fixed":
+        whole = whole.view(np.int32) / 65536
+    np.testing.assert_allclose(whole, desk, atol=0.3 if arithmetic == "fixed" else 0.01)
+    assert np.abs(whole - desk).mean() < 0.005
+    pieces, _ = package.features(audio, rng.integers(1, 700, 50))
+    np.testing.assert_array_equal(pieces, stored)
 
 
 @pytest.fixture(scope="module")
@@ -216,7 +260,9 @@ def test_detections_are_the_desk_s(small, ten_minutes):
     assert np.mean(np.abs(late_s) > 1e-6) < 0.03
 
 
-def test_it_is_c_plus_plus_too(small, tmp_path):
+@pytest.mark.parametrize("arithmetic", ["small", "whole_numbers"])
+def test_it_is_c_plus_plus_too(arithmetic, request, tmp_path):
+    small = request.getfixturevalue(arithmetic)
     for source in SOURCES:
         done = subprocess.run(
             [compiler("g++"), "-x", "c++", *WARNINGS, "-c", source, "-o", tmp_path / "o"],
@@ -227,7 +273,8 @@ def test_it_is_c_plus_plus_too(small, tmp_path):
         assert done.returncode == 0, done.stderr
 
 
-def test_sanitizers_are_quiet(small, tmp_path):
+@pytest.mark.parametrize("arithmetic", ["small", "whole_numbers"])
+def test_sanitizers_are_quiet(arithmetic, request, tmp_path):
     """Noise, silence and full scale in blocks of random lengths, checked at every access."""
     program = r"""
 #include <stdio.h>
@@ -254,6 +301,7 @@ int main(void) {
   return 0;
 }
 """
+    small = request.getfixturevalue(arithmetic)
     (small.folder / "fuzz.c").write_text(program)
     flags = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g", "-O1"]
     command = [compiler("gcc"), "-std=c99", *flags, "fuzz.c", *SOURCES, "-lm", "-o", tmp_path / "f"]

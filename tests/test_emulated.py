@@ -51,8 +51,8 @@ def test_counts_are_the_same_at_every_run(tiny_model):
     first, second = (profile(tiny_model, noise(1.5)) for _ in range(2))
     assert first == second
     assert first.per_mac > 1
-    slow = profile(tiny_model, noise(1.5), "cortex-m3")
-    assert slow.instructions["features"] > 5 * first.instructions["features"]  # no FPU
+    small = profile(tiny_model, noise(1.5), "cortex-m3")  # without FPU: in fixed point
+    assert small.instructions["features"] < 4 * first.instructions["features"]
 
 
 @pytest.mark.usefixtures("arm")

@@ -19,10 +19,18 @@ def main() -> None:
         help="tflm: for TensorFlow Lite for Microcontrollers; c: features, model and decoder as "
         "C99 that needs no library (default: tflm)",
     )
+    parser.add_argument(
+        "--arithmetic",
+        choices=("float", "fixed"),
+        default="float",
+        help="of the C engine's features: fixed for processors without FPU (default: float)",
+    )
     arguments = parser.parse_args()
+    if arguments.arithmetic == "fixed" and arguments.engine != "c":
+        parser.error("--arithmetic fixed is for --engine c")
     from kws.firmware.export import export
 
-    for path in export(arguments.model, arguments.out, arguments.engine):
+    for path in export(arguments.model, arguments.out, arguments.engine, arguments.arithmetic):
         print(f"{path}  {path.stat().st_size} bytes")
 
 

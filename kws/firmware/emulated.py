@@ -73,6 +73,7 @@ def profile(model: Path, audio: np.ndarray, cpu: Cpu = "cortex-m4") -> Profile:
     Parameters
     ----------
     audio : int16 (samples,), at the model's rate; a second at least, two minutes at most.
+    cpu : one with an FPU computes features in float, another in fixed point.
 
     Raises
     ------
@@ -84,7 +85,7 @@ def profile(model: Path, audio: np.ndarray, cpu: Cpu = "cortex-m4") -> Profile:
     facts = read_metadata(parse(read_bytes(model), str(model)), str(model))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        export(model, folder, "c")
+        export(model, folder, "c", "float" if cpu == "cortex-m4" else "fixed")
         board, flags = _BOARDS[cpu]
         _write_board(folder, audio)
         _compile(folder, flags, str(model))

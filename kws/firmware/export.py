@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from kws.errors import ModelError, StorageError
 from kws.files import whole
 from kws.firmware.engine.write import write_engine
-from kws.firmware.feature_tables import feature_tables
+from kws.firmware.feature_tables import feature_tables, fixed_tables
 from kws.firmware.literals import c_float, c_string, hex_rows
 from kws.spotting.decoder import needed_sums, refractory_steps, smoothing_steps
 from kws.spotting.hearing import calls_per_second, frames_between_calls
@@ -24,6 +24,7 @@ from kws.tflite.metadata import parse
 from kws.tflite.operators import operators, require_tflm
 
 EngineName = Literal["tflm", "c"]
+Arithmetic = Literal["float", "fixed"]
 TEMPLATES: dict[EngineName, dict[str, str]] = {
     "tflm": {
         "kws_model.h": "kws_model.h.j2",
@@ -54,7 +55,12 @@ _RESOLVER_NAMES = {
 }
 
 
-def export(model_path: Path, out_dir: Path, engine: EngineName = "tflm") -> list[Path]:
+def export(
+    model_path: Path,
+    out_dir: Path,
+    engine: EngineName = "tflm",
+    arithmetic: Arithmetic = "float",
+) -> list[Path]:
     """Write the package of a model file: all of its files, or none.
 
     Parameters
@@ -63,6 +69,7 @@ def export(model_path: Path, out_dir: Path, engine: EngineName = "tflm") -> list
     out_dir : new, empty, or holding an earlier package of that engine, which is replaced.
     engine : ``tflm``: the model for TensorFlow Lite for Microcontrollers; ``c``: features, model
         and decoder as C99 that needs no library.
+    arithmetic : of the features in C: ``float`` where there is an FPU, else ``fixed``.
 
     Returns
     -------
@@ -76,7 +83,7 @@ def export(model_path: Path, out_dir: Path, engine: EngineName = "tflm") -> list
     StorageError
         When the folder holds something else, or cannot be written.
     """
-    facts = package_facts(model_path, engine)
+    facts = package_facts(model_path, engine, arithmetic)
     _require_ours(out_dir, engine)
     templates = Environment(
         loader=PackageLoader("kws.firmware"),
@@ -87,6 +94,8 @@ def export(model_path: Path, out_dir: Path, engine: EngineName = "tflm") -> list
         autoescape=False,
     )
     files = TEMPLATES[engine]
+    if arithmetic == "fixed" and engine == "c":
+        files = {**files, "kws_features.c": "kws_features_fixed.c.j2"}
     texts = {name: templates.get_template(file).render(facts) for name, file in files.items()}
     paths = [out_dir / name for name in files]
     with ExitStack() as all_written:  # renamed into place together, when the last one is written
@@ -95,7 +104,9 @@ def export(model_path: Path, out_dir: Path, engine: EngineName = "tflm") -> list
     return paths
 
 
-def package_facts(model_path: Path, engine: EngineName = "tflm") -> dict[str, Any]:
+def package_facts(
+    model_path: Path, engine: EngineName = "tflm", arithmetic: Arithmetic = "float"
+) -> dict[str, Any]:
     """What the templates are filled with, as C source text where it is not a whole number."""
     runner = open_model(model_path, "tflm")
     facts, where = runner.metadata, str(model_path)
@@ -127,7 +138,8 @@ def package_facts(model_path: Path, engine: EngineName = "tflm") -> dict[str, An
         "needed": needed_sums(facts.labels, facts.decoder, smoothing).tolist(),
         "smoothing_steps": smoothing,
         "refractory_steps": refractory_steps(facts.decoder, rate),
-        **(_c_facts(runner, where) if engine == "c" else _tflm_facts(runner, where)),
+        "arithmetic": arithmetic,
+        **(_c_facts(runner, where, arithmetic) if engine == "c" else _tflm_facts(runner, where)),
     }
 
 
@@ -149,15 +161,18 @@ def _tflm_facts(runner: Runner, where: str) -> dict[str, Any]:
     }
 
 
-def _c_facts(runner: Runner, where: str) -> dict[str, Any]:
+def _c_facts(runner: Runner, where: str, arithmetic: Arithmetic) -> dict[str, Any]:
     """The model and the features as C, and what they take."""
     config = runner.metadata.features
     engine = write_engine(runner.data, where)
+    tables = feature_tables(config, where)
+    if arithmetic == "fixed":
+        tables = fixed_tables(config, runner.inputs[0].scale, where)
     rooms = engine.buffer_bytes + engine.patch_bytes + 2 * engine.wide_values
     kept = sum(size for size, _ in engine.states)
     return {
         **vars(engine),
-        "tables": feature_tables(config, where),
+        "tables": tables,
         "input_bytes": int(np.prod(runner.inputs[0].shape)),
         "output_bytes": int(np.prod(runner.outputs[0].shape)),
         "state_bytes": kept,

@@ -40,6 +40,43 @@ def feature_tables(config: FeatureConfig, where: str) -> dict[str, str | None]:
     }
 
 
+def fixed_tables(config: FeatureConfig, step: float, where: str) -> dict[str, str | int | None]:
+    """The same for whole numbers, and the constants that go with them.
+
+    Parameters
+    ----------
+    step : dB of a step of the model's input.
+    """
+    floats = feature_tables(config, where)
+    size = config.fft_size
+    hann, _, dct = transform_tables(config)
+    _, weights = sparse(mel_filters(config))
+    joined = np.concatenate(weights)
+    weight_bits = int(np.floor(np.log2(65535 / joined.max())))
+    angle = 2 * np.pi * np.arange(size // 2) / size
+    logarithms = np.log2(1 + np.arange(65) / 64) * 65536
+    # Halved at every stage of the transform and once more; squared, and 16 bits dropped.
+    halvings = int(np.log2(size // 2)) + 1
+    return {
+        "window": _whole("int16_t", "kws_window", hann * 32767),
+        "mel_first": floats["mel_first"],
+        "mel_count": floats["mel_count"],
+        "mel_weights": _whole("uint16_t", "kws_mel_weights", joined * 2.0**weight_bits),
+        "dct": None if dct is None else _whole("int16_t", "kws_dct", dct.T * 32767),
+        "cosines": _whole("int32_t", "kws_cosines", np.cos(angle) * (2**31 - 1)),
+        "sines": _whole("int32_t", "kws_sines", np.sin(angle) * (2**31 - 1)),
+        "logarithms": _whole("int32_t", "kws_logarithms", logarithms),
+        "weight_bits": weight_bits,
+        "power_bits": 2 * 30 - 2 * halvings - 16 + weight_bits,
+        "floor": round(10 * np.log10(config.log_floor) * 65536),
+        "steps_per_db": round(2**20 / step),
+    }
+
+
+def _whole(kind: str, name: str, values: np.ndarray) -> str:
+    return c_array(kind, name, map(str, np.rint(values.reshape(-1)).astype(np.int64).tolist()))
+
+
 def sparse(filters: np.ndarray) -> tuple[list[int], list[np.ndarray]]:
     """Of each filter (bands, bins), where it begins, and its weights from there on.
 
