@@ -273,6 +273,41 @@ def test_it_is_c_plus_plus_too(arithmetic, request, tmp_path):
         assert done.returncode == 0, done.stderr
 
 
+SELF_TEST = """
+#include "kws_self_test.h"
+static kws spotter;
+int main(void) { return (int)kws_self_test(&spotter); }
+"""
+
+
+@pytest.mark.parametrize("arithmetic", ["small", "whole_numbers"])
+@pytest.mark.parametrize(
+    ("file", "old", "new", "status"),
+    [
+        ("kws.c", "", "", 0),
+        ("kws_features.c", "kws_power(f->work, i)", "kws_power(f->work, i + 1)", 1),
+        ("kws_nn.c", " 127,", " 126,", 2),
+        ("kws_decoder.c", "d->quiet--", "d->quiet -= 2", 3),
+    ],
+    ids=["whole", "features", "model", "decoder"],
+)
+def test_the_self_test_finds_what_is_broken(arithmetic, file, old, new, status, request, tmp_path):
+    package = request.getfixturevalue(arithmetic)
+    for path in package.folder.glob("kws*"):
+        (tmp_path / path.name).write_text(path.read_text())
+    text = (tmp_path / file).read_text()
+    assert old in text
+    (tmp_path / file).write_text(text.replace(old, new, 3) if new else text)
+    (tmp_path / "main.c").write_text(SELF_TEST)
+    command = [compiler("gcc"), "-std=c99", *WARNINGS, "-O2", "-DKWS_SELF_TEST", "main.c"]
+    sources = [*SOURCES, "kws_self_test.c"]
+    done = subprocess.run(
+        [*command, *sources, "-lm", "-o", "test"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert subprocess.run([tmp_path / "test"], check=False).returncode == status
+
+
 @pytest.mark.parametrize("arithmetic", ["small", "whole_numbers"])
 def test_sanitizers_are_quiet(arithmetic, request, tmp_path):
     """Noise, silence and full scale in blocks of random lengths, checked at every access."""

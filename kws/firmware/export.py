@@ -16,6 +16,7 @@ from kws.files import whole
 from kws.firmware.engine.write import write_engine
 from kws.firmware.feature_tables import feature_tables, fixed_tables
 from kws.firmware.literals import c_float, c_string, hex_rows
+from kws.firmware.self_test import golden, golden_tables
 from kws.spotting.decoder import needed_sums, refractory_steps, smoothing_steps
 from kws.spotting.hearing import calls_per_second, frames_between_calls
 from kws.tflite.arena import arena_bytes, arena_with_margin, smallest_arena
@@ -41,6 +42,8 @@ TEMPLATES: dict[EngineName, dict[str, str]] = {
         "kws_nn.h": "kws_nn.h.j2",
         "kws_nn.c": "kws_nn.c.j2",
         "kws_kernels.h": "kws_kernels.h.j2",
+        "kws_self_test.h": "kws_self_test.h.j2",
+        "kws_self_test.c": "kws_self_test.c.j2",
         "README.md": "README_c.md.j2",
     },
 }
@@ -173,6 +176,7 @@ def _c_facts(runner: Runner, where: str, arithmetic: Arithmetic) -> dict[str, An
     return {
         **vars(engine),
         "tables": tables,
+        "golden": golden_tables(golden(runner)),
         "input_bytes": int(np.prod(runner.inputs[0].shape)),
         "output_bytes": int(np.prod(runner.outputs[0].shape)),
         "state_bytes": kept,

@@ -11,7 +11,7 @@ FULL_SCALE = 32768.0
 """Of int16 samples"""
 
 
-def feature_tables(config: FeatureConfig, where: str) -> dict[str, str | None]:
+def feature_tables(config: FeatureConfig, where: str) -> dict[str, str | int | None]:
     """C arrays by name: window, mel filters, cosine transform (None without) and FFT factors.
 
     Raises
