@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kws.firmware.export import Arithmetic, export
+from kws.firmware.export import export
+from kws.firmware.layout import Arithmetic
 from kws.spotting.decoder import Detection
 from kws.tflite.interpreter import Runner, open_model
 

@@ -14,13 +14,13 @@ from tflite_micro import runtime
 
 from kws.errors import ModelError, StorageError
 from kws.firmware.export import (
-    TEMPLATES,
     arena_with_margin,
     export,
     label_identifiers,
     package_facts,
     resolver_name,
 )
+from kws.firmware.layout import templates_of
 from kws.firmware.literals import c_float, c_string, hex_rows
 from kws.tflite.arena import arena_bytes, smallest_arena
 from kws.tflite.interpreter import open_model
@@ -216,7 +216,7 @@ def test_the_readmes_program_is_sound(model, package, tmp_path):
     command = [gpp, "-std=c++11", *WARNINGS, "-I.", f"-I{package}", "-fsyntax-only", "main.cpp"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    for name in [*TEMPLATES["tflm"]][:2]:
+    for name in [*templates_of("tflm")][:2]:
         assert f"| `{name}` |" in readme
     assert f"{len(model.read_bytes())} bytes" in readme
 
@@ -257,10 +257,10 @@ def test_resource_variables_are_counted(model, facts):
 def test_the_same_model_gives_the_same_package(tiny_model, tmp_path):
     first = export(tiny_model, tmp_path / "a")
     texts = [path.read_bytes() for path in first]
-    assert [path.name for path in first] == list(TEMPLATES["tflm"])
+    assert [path.name for path in first] == list(templates_of("tflm"))
     assert [path.read_bytes() for path in export(tiny_model, tmp_path / "b")] == texts
     assert [path.read_bytes() for path in export(tiny_model, tmp_path / "a")] == texts
-    assert sorted(path.name for path in (tmp_path / "a").iterdir()) == sorted(TEMPLATES["tflm"])
+    assert sorted(path.name for path in (tmp_path / "a").iterdir()) == sorted(templates_of("tflm"))
 
 
 # --- Constants and names ---
@@ -378,7 +378,7 @@ def test_a_full_disk_leaves_the_earlier_package_whole(
     with pytest.raises(StorageError, match="no space left on the disk"):
         export(tiny_window_model, tmp_path)
     assert [path.read_bytes() for path in paths] == before
-    assert len(list(tmp_path.iterdir())) == len(TEMPLATES["tflm"])
+    assert len(list(tmp_path.iterdir())) == len(templates_of("tflm"))
 
 
 def test_the_tool_lists_what_it_wrote_and_reports_in_one_line(tiny_model, tmp_path):
@@ -390,7 +390,7 @@ def test_the_tool_lists_what_it_wrote_and_reports_in_one_line(tiny_model, tmp_pa
 
     done = tool(tiny_model, "--out", out)
     assert done.returncode == 0, done.stderr
-    sizes = [f"{out / name}  {(out / name).stat().st_size} bytes" for name in TEMPLATES["tflm"]]
+    sizes = [f"{out / name}  {(out / name).stat().st_size} bytes" for name in templates_of("tflm")]
     assert done.stdout.splitlines() == sizes
     bad = tool("nowhere.tflite", "--out", tmp_path / "other")
     assert (bad.returncode, bad.stdout) == (2, "")

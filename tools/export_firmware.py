@@ -5,6 +5,12 @@ from pathlib import Path
 
 from cli import run
 
+NOT_ESPHOME = (
+    "cannot go into ESPHome: its micro_wake_word computes features of its own (40 channels every "
+    "10 ms, with noise suppression and gain control), which this model was not trained on; take "
+    "--engine c --target esp-idf"
+)
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
@@ -25,12 +31,24 @@ def main() -> None:
         default="float",
         help="of the C engine's features: fixed for processors without FPU (default: float)",
     )
+    parser.add_argument(
+        "--target",
+        choices=("generic", "arduino", "esp-idf", "zephyr", "esphome"),
+        default="generic",
+        help="the platform whose build takes the C engine's package (default: generic)",
+    )
     arguments = parser.parse_args()
     if arguments.arithmetic == "fixed" and arguments.engine != "c":
         parser.error("--arithmetic fixed is for --engine c")
+    if arguments.target not in ("generic", "esphome") and arguments.engine != "c":
+        parser.error(f"--target {arguments.target} is for --engine c")
+    from kws.errors import ModelError
     from kws.firmware.export import export
 
-    for path in export(arguments.model, arguments.out, arguments.engine, arguments.arithmetic):
+    if arguments.target == "esphome":
+        raise ModelError(f"{arguments.model}: {NOT_ESPHOME}")
+    kind = (arguments.engine, arguments.arithmetic, arguments.target)
+    for path in export(arguments.model, arguments.out, *kind):
         print(f"{path}  {path.stat().st_size} bytes")
 
 

@@ -4,18 +4,18 @@ Constants are written so that a C compiler gets the very values that Python has.
 """
 
 import re
-from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from kws.errors import ModelError, StorageError
-from kws.files import whole
+from kws.errors import ModelError
 from kws.firmware.engine.write import write_engine
 from kws.firmware.feature_tables import feature_tables, fixed_tables
+from kws.firmware.layout import Arithmetic, EngineName, Target, templates_of
 from kws.firmware.literals import c_float, c_string, hex_rows
+from kws.firmware.package import MARK, write_package
 from kws.firmware.self_test import golden, golden_tables
 from kws.spotting.decoder import needed_sums, refractory_steps, smoothing_steps
 from kws.spotting.hearing import calls_per_second, frames_between_calls
@@ -24,32 +24,6 @@ from kws.tflite.interpreter import Runner, TensorInfo, open_model
 from kws.tflite.metadata import parse
 from kws.tflite.operators import operators, require_tflm
 
-EngineName = Literal["tflm", "c"]
-Arithmetic = Literal["float", "fixed"]
-TEMPLATES: dict[EngineName, dict[str, str]] = {
-    "tflm": {
-        "kws_model.h": "kws_model.h.j2",
-        "kws_model.c": "kws_model.c.j2",
-        "README.md": "README.md.j2",
-    },
-    "c": {
-        "kws.h": "kws.h.j2",
-        "kws.c": "kws.c.j2",
-        "kws_features.h": "kws_features.h.j2",
-        "kws_features.c": "kws_features.c.j2",
-        "kws_decoder.h": "kws_decoder.h.j2",
-        "kws_decoder.c": "kws_decoder.c.j2",
-        "kws_nn.h": "kws_nn.h.j2",
-        "kws_nn.c": "kws_nn.c.j2",
-        "kws_kernels.h": "kws_kernels.h.j2",
-        "kws_self_test.h": "kws_self_test.h.j2",
-        "kws_self_test.c": "kws_self_test.c.j2",
-        "README.md": "README_c.md.j2",
-    },
-}
-"""Files of a package, by its engine, and what each is made from"""
-MARK = "Written by tools/export_firmware.py"
-"""Stands in the first line of every file of a package; files without it are left alone."""
 _RESOLVER_NAMES = {
     "BATCH_MATMUL": "BatchMatMul",
     "CUMSUM": "CumSum",
@@ -63,16 +37,18 @@ def export(
     out_dir: Path,
     engine: EngineName = "tflm",
     arithmetic: Arithmetic = "float",
+    target: Target = "generic",
 ) -> list[Path]:
     """Write the package of a model file: all of its files, or none.
 
     Parameters
     ----------
     model_path : an int8 model file.
-    out_dir : new, empty, or holding an earlier package of that engine, which is replaced.
+    out_dir : new, empty, or holding an earlier package of that kind, which is replaced.
     engine : ``tflm``: the model for TensorFlow Lite for Microcontrollers; ``c``: features, model
         and decoder as C99 that needs no library.
     arithmetic : of the features in C: ``float`` where there is an FPU, else ``fixed``.
+    target : the platform whose build takes the C engine's package as it is.
 
     Returns
     -------
@@ -87,7 +63,6 @@ def export(
         When the folder holds something else, or cannot be written.
     """
     facts = package_facts(model_path, engine, arithmetic)
-    _require_ours(out_dir, engine)
     templates = Environment(
         loader=PackageLoader("kws.firmware"),
         undefined=StrictUndefined,
@@ -96,15 +71,10 @@ def export(
         keep_trailing_newline=True,
         autoescape=False,
     )
-    files = TEMPLATES[engine]
-    if arithmetic == "fixed" and engine == "c":
-        files = {**files, "kws_features.c": "kws_features_fixed.c.j2"}
+    files = templates_of(engine, arithmetic, target)
     texts = {name: templates.get_template(file).render(facts) for name, file in files.items()}
-    paths = [out_dir / name for name in files]
-    with ExitStack() as all_written:  # renamed into place together, when the last one is written
-        for path in paths:
-            all_written.enter_context(whole(path)).write_text(texts[path.name], encoding="utf-8")
-    return paths
+    archive = f"Kws_{facts['identifier']}.zip" if target == "arduino" else ""
+    return write_package(out_dir, texts, archive)
 
 
 def package_facts(
@@ -142,6 +112,7 @@ def package_facts(
         "smoothing_steps": smoothing,
         "refractory_steps": refractory_steps(facts.decoder, rate),
         "arithmetic": arithmetic,
+        "identifier": re.sub(r"\W", "_", facts.recipe, flags=re.ASCII),
         **(_c_facts(runner, where, arithmetic) if engine == "c" else _tflm_facts(runner, where)),
     }
 
@@ -245,24 +216,3 @@ def _variables(model: Any) -> int:
         if hasattr(op.builtinOptions, "sharedName")
     }
     return len(handles)
-
-
-def _require_ours(folder: Path, engine: EngineName) -> None:
-    """Refuse a folder that holds anything but an earlier package of this engine."""
-    if folder.exists() and not folder.is_dir():
-        raise StorageError(f"{folder}: a file, expected a folder for the package")
-    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
-        if (
-            path.name not in TEMPLATES[engine]
-            or not path.is_file()
-            or MARK.encode() not in _first_line(path)
-        ):
-            raise StorageError(
-                f"{folder}: holds something else ({path.name}); "
-                "expected a new or empty folder, or an earlier package: give another --out"
-            )
-
-
-def _first_line(path: Path) -> bytes:
-    with open(path, "rb") as file:
-        return file.readline(200)

@@ -1,0 +1,47 @@
+"""Which files a firmware package has, for each engine and each platform."""
+
+from typing import Literal
+
+EngineName = Literal["tflm", "c"]
+Arithmetic = Literal["float", "fixed"]
+Target = Literal["generic", "arduino", "esp-idf", "zephyr"]
+
+_TFLM = ("kws_model.h", "kws_model.c")
+_C = (
+    *("kws.h", "kws.c", "kws_features.h", "kws_features.c", "kws_decoder.h", "kws_decoder.c"),
+    *("kws_nn.h", "kws_nn.c", "kws_kernels.h", "kws_self_test.h", "kws_self_test.c"),
+)
+_FOR: dict[Target, dict[str, str]] = {
+    "generic": {},
+    "arduino": {
+        "library.properties": "arduino/library.properties.j2",
+        "examples/KeywordSpotting/KeywordSpotting.ino": "arduino/KeywordSpotting.ino.j2",
+    },
+    "esp-idf": {
+        "CMakeLists.txt": "esp-idf/CMakeLists.txt.j2",
+        "idf_component.yml": "esp-idf/idf_component.yml.j2",
+        "example/main.c": "esp-idf/main.c.j2",
+    },
+    "zephyr": {
+        "zephyr/module.yml": "zephyr/module.yml.j2",
+        "zephyr/CMakeLists.txt": "zephyr/CMakeLists.txt.j2",
+        "zephyr/Kconfig": "zephyr/Kconfig.j2",
+    },
+}
+
+
+def templates_of(
+    engine: EngineName, arithmetic: Arithmetic = "float", target: Target = "generic"
+) -> dict[str, str]:
+    """The package's files, and the template of each.
+
+    C sources lie beside each other, or in ``src`` where the platform wants them there.
+    """
+    if engine == "tflm":
+        return {**{name: f"{name}.j2" for name in _TFLM}, "README.md": "README.md.j2"}
+    made = {name: f"{name}.j2" for name in _C}
+    if arithmetic == "fixed":
+        made["kws_features.c"] = "kws_features_fixed.c.j2"
+    folder = "" if target == "generic" else "src/"
+    placed = {f"{folder}{name}": template for name, template in made.items()}
+    return {**placed, **_FOR[target], "README.md": "README_c.md.j2"}
