@@ -77,6 +77,31 @@ def test_every_cell_in_every_form_to_the_byte(cell, per_channel, tmp_path):
         assert differences(package, 300 if "st" in name else 10) == 0, name
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_random_models_to_the_byte(seed, tmp_path):
+    """Cells, widths that fill no tile, stems, strides, channels and forms as they fall."""
+    rng = np.random.default_rng(seed)
+    stem = [
+        {
+            "channels": int(rng.integers(1, 14)),
+            "kernel": [int(rng.integers(2, 6)), int(rng.integers(1, 5))],
+            "stride": [int(rng.integers(1, 3)) if depth == 0 else 1, int(rng.integers(1, 3))],
+        }
+        for depth in range(int(rng.integers(0, 4)))
+    ]
+    weights = untrained(
+        tuple(int(units) for units in rng.integers(1, 23, rng.integers(1, 3))),
+        cell=str(rng.choice(["gru", "lstm", "rnn", "mingru"])),
+        per_channel=bool(rng.integers(2)),
+        **({"stem": stem} if stem else {}),
+    )
+    form = str(rng.choice(["stream", "window"]))
+    path = tmp_path / "m.tflite"
+    path.write_bytes(model_bytes(weights, form))
+    package = build_package(path, tmp_path / "c")
+    assert differences(package, 200 if form == "stream" else 10) == 0
+
+
 def test_two_products_at_a_time_to_the_byte(tmp_path):
     """The inner loops of a Cortex-M4, with its instruction written in C."""
     smlad = "((sum) + (int16_t)(a) * (int16_t)(b) + ((a) >> 16) * ((b) >> 16))"
