@@ -1,4 +1,4 @@
-"""Write a model as C: for TFLM (an array, constants, operators, arena size), or without library."""
+"""Write a model as firmware: features, model and decoder in C, with TFLM or without any library."""
 
 import argparse
 from pathlib import Path
@@ -22,14 +22,14 @@ def main() -> None:
         "--engine",
         choices=("tflm", "c"),
         default="tflm",
-        help="tflm: for TensorFlow Lite for Microcontrollers; c: features, model and decoder as "
-        "C99 that needs no library (default: tflm)",
+        help="what runs the model, between features and decoder in C99: TensorFlow Lite for "
+        "Microcontrollers, or C99 too, without any library (default: tflm)",
     )
     parser.add_argument(
         "--arithmetic",
         choices=("float", "fixed"),
         default="float",
-        help="of the C engine's features: fixed for processors without FPU (default: float)",
+        help="of the features: fixed for processors without FPU (default: float)",
     )
     parser.add_argument(
         "--target",
@@ -38,8 +38,6 @@ def main() -> None:
         help="the platform whose build takes the C engine's package (default: generic)",
     )
     arguments = parser.parse_args()
-    if arguments.arithmetic == "fixed" and arguments.engine != "c":
-        parser.error("--arithmetic fixed is for --engine c")
     if arguments.target not in ("generic", "esphome") and arguments.engine != "c":
         parser.error(f"--target {arguments.target} is for --engine c")
     from kws.errors import ModelError

@@ -45,8 +45,8 @@ def export(
     ----------
     model_path : an int8 model file.
     out_dir : new, empty, or holding an earlier package of that kind, which is replaced.
-    engine : ``tflm``: the model for TensorFlow Lite for Microcontrollers; ``c``: features, model
-        and decoder as C99 that needs no library.
+    engine : features and decoder are C99; the model is run by TensorFlow Lite for
+        Microcontrollers (``tflm``), or is C99 too and needs no library (``c``).
     arithmetic : of the features in C: ``float`` where there is an FPU, else ``fixed``.
     target : the platform whose build takes the C engine's package as it is.
 
@@ -111,9 +111,13 @@ def package_facts(
         "needed": needed_sums(facts.labels, facts.decoder, smoothing).tolist(),
         "smoothing_steps": smoothing,
         "refractory_steps": refractory_steps(facts.decoder, rate),
+        "engine": engine,
         "arithmetic": arithmetic,
+        "tables": _tables(runner, arithmetic, where),
+        "golden": golden_tables(golden(runner)),
+        "recipe_comment": facts.recipe.replace("*/", ""),
         "identifier": re.sub(r"\W", "_", facts.recipe, flags=re.ASCII),
-        **(_c_facts(runner, where, arithmetic) if engine == "c" else _tflm_facts(runner, where)),
+        **(_c_facts(runner, where) if engine == "c" else _tflm_facts(runner, where)),
     }
 
 
@@ -135,23 +139,25 @@ def _tflm_facts(runner: Runner, where: str) -> dict[str, Any]:
     }
 
 
-def _c_facts(runner: Runner, where: str, arithmetic: Arithmetic) -> dict[str, Any]:
+def _tables(runner: Runner, arithmetic: Arithmetic, where: str) -> dict[str, str | int | None]:
+    """What features are computed with."""
+    config = runner.metadata.features
+    if arithmetic == "fixed":
+        return fixed_tables(config, runner.inputs[0].scale, where)
+    return feature_tables(config, where)
+
+
+def _c_facts(runner: Runner, where: str) -> dict[str, Any]:
     """The model and the features as C, and what they take."""
     config = runner.metadata.features
     engine = write_engine(runner.data, where)
-    tables = feature_tables(config, where)
-    if arithmetic == "fixed":
-        tables = fixed_tables(config, runner.inputs[0].scale, where)
     rooms = engine.buffer_bytes + engine.patch_bytes + 2 * engine.wide_values
     kept = sum(size for size, _ in engine.states)
     return {
         **vars(engine),
-        "tables": tables,
-        "golden": golden_tables(golden(runner)),
         "input_bytes": int(np.prod(runner.inputs[0].shape)),
         "output_bytes": int(np.prod(runner.outputs[0].shape)),
         "state_bytes": kept,
-        "recipe_comment": runner.metadata.recipe.replace("*/", ""),
         "flash_bytes": sum(engine.flash.values()),
         "features_bytes": 6 * config.fft_size + 4 * config.mel_bands + 8,
         "rooms_bytes": rooms,

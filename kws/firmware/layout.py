@@ -6,11 +6,25 @@ EngineName = Literal["tflm", "c"]
 Arithmetic = Literal["float", "fixed"]
 Target = Literal["generic", "arduino", "esp-idf", "zephyr"]
 
-_TFLM = ("kws_model.h", "kws_model.c")
-_C = (
+_BOTH = (
     *("kws.h", "kws.c", "kws_features.h", "kws_features.c", "kws_decoder.h", "kws_decoder.c"),
-    *("kws_nn.h", "kws_nn.c", "kws_kernels.h", "kws_self_test.h", "kws_self_test.c"),
+    *("kws_self_test.h", "kws_self_test.c"),
 )
+_OWN: dict[EngineName, dict[str, str]] = {
+    "tflm": {
+        "kws_model.h": "kws_model.h.j2",
+        "kws_model.c": "kws_model.c.j2",
+        "kws_nn.h": "kws_nn_tflm.h.j2",
+        "kws_nn.cc": "kws_nn_tflm.cc.j2",
+        "README.md": "README.md.j2",
+    },
+    "c": {
+        "kws_nn.h": "kws_nn.h.j2",
+        "kws_nn.c": "kws_nn.c.j2",
+        "kws_kernels.h": "kws_kernels.h.j2",
+        "README.md": "README_c.md.j2",
+    },
+}
 _FOR: dict[Target, dict[str, str]] = {
     "generic": {},
     "arduino": {
@@ -37,11 +51,10 @@ def templates_of(
 
     C sources lie beside each other, or in ``src`` where the platform wants them there.
     """
-    if engine == "tflm":
-        return {**{name: f"{name}.j2" for name in _TFLM}, "README.md": "README.md.j2"}
-    made = {name: f"{name}.j2" for name in _C}
+    made = {**_OWN[engine], **{name: f"{name}.j2" for name in _BOTH}}
+    readme = made.pop("README.md")
     if arithmetic == "fixed":
         made["kws_features.c"] = "kws_features_fixed.c.j2"
     folder = "" if target == "generic" else "src/"
     placed = {f"{folder}{name}": template for name, template in made.items()}
-    return {**placed, **_FOR[target], "README.md": "README_c.md.j2"}
+    return {**placed, **_FOR[target], "README.md": readme}
