@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from kws.errors import StorageError
+from kws.errors import DataError, StorageError
 
 
 @contextmanager
@@ -71,3 +71,11 @@ def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[obje
     writer.writerow(columns)
     writer.writerows(rows)
     write_text(path, text.getvalue())
+
+
+def require_new(folder: Path, option: str = "--out") -> None:
+    """Refuse, by a DataError, a folder that holds something; ``option`` is what names it."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise DataError(
+            f"{folder}: already holds something; give {option} another name, or remove it"
+        )

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from c_package import build_package
 from conftest import refused, run_tool
-from test_c_engine import SMALL, as_int16, clips
+from test_c_engine import SMALL, clips
 
-from kws.audio.io import write
+from kws.audio.io import as_int16, write
 from kws.firmware import emulated
 from kws.firmware.emulated import Profile, missing_tools, profile
 from kws.firmware.parts import CYCLES_PER_INSTRUCTION, PARTS, fit

@@ -2,13 +2,13 @@
 
 import errno
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from c_package import WARNINGS, compiler
 from conftest import model_bytes, untrained
 from tflite_micro import runtime
 
@@ -29,7 +29,6 @@ from kws.tflite.operators import operators
 from kws.tflite.pack import pack
 
 TOOL = Path(__file__).parents[1] / "tools" / "export_firmware.py"
-WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror"]
 PROGRAM = r"""
 #include <stdio.h>
 #include "kws_model.h"
@@ -72,13 +71,6 @@ int main() {
   return KWS_REGISTER_OPERATORS(resolver) ? 0 : 1;
 }
 """
-
-
-def compiler(name: str) -> str:
-    found = shutil.which(name)
-    if not found:
-        pytest.skip(f"no {name} here: apt-get install gcc g++")
-    return found
 
 
 def build(command: list[str], folder: Path) -> str:

@@ -54,7 +54,7 @@ def _parse() -> argparse.Namespace:
 def _audio(wav: Path | None, config: "FeatureConfig") -> "np.ndarray":
     import numpy as np
 
-    from kws.audio.io import read
+    from kws.audio.io import as_int16, read
     from kws.audio.noise import coloured_noise
 
     rate = config.sample_rate_hz
@@ -63,7 +63,7 @@ def _audio(wav: Path | None, config: "FeatureConfig") -> "np.ndarray":
         audio = np.pad(audio, (0, max(0, rate - len(audio))))
     else:
         audio = coloured_noise(round(_NOISE_S * rate), 1.0, np.random.default_rng(0), rate)
-    return np.clip(np.round(audio * 32768), -32768, 32767).astype(np.int16)
+    return as_int16(audio)
 
 
 def _takes(found: "Profile") -> "Table":

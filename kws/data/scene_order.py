@@ -14,7 +14,7 @@ from kws.data.manifest import Clip, of_split
 from kws.data.recordings import TABLE
 from kws.data.scenes import Material, Scene, cut_words, facts, write_scene
 from kws.errors import DataError
-from kws.files import write_table
+from kws.files import require_new, write_table
 from kws.progress import progress
 from kws.recipe_data import SILENCE, UNKNOWN
 
@@ -58,8 +58,7 @@ def make_scenes(order: SceneOrder, out: Path) -> Made:
         When ``out`` holds something, a keyword has no clip, a scene is wanted twice, or there is
         nothing to make a background of.
     """
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise DataError(f"{out}: already holds something; give --out another name, or remove it")
+    require_new(out)
     names = [scene.name for scene in order.scenes]
     if len(set(names)) < len(names) or not names:
         raise DataError("scenes: expected each background, ratio and gain once, and at least one")

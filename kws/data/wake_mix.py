@@ -16,6 +16,7 @@ from kws.audio.annotation import SpokenWord, read_text, write_words
 from kws.audio.io import read, write
 from kws.data.scan import scan
 from kws.errors import DataError
+from kws.files import require_new
 from kws.progress import progress
 
 RATE_HZ = 16000
@@ -58,8 +59,7 @@ def make_mix(order: MixOrder, out: Path) -> list[tuple[Path, float]]:
     AudioError
         When a sound file cannot be used.
     """
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise DataError(f"{out}: already holds something; give --out another name, or remove it")
+    require_new(out)
     rng = np.random.default_rng([order.seed, 15])
     takes, noises = _sounds(order.takes), _noises(order.noise)
     speech = utterances(order.speech, order.keyword)

@@ -155,8 +155,6 @@ def _c_facts(runner: Runner, where: str) -> dict[str, Any]:
     kept = sum(size for size, _ in engine.states)
     return {
         **vars(engine),
-        "input_bytes": int(np.prod(runner.inputs[0].shape)),
-        "output_bytes": int(np.prod(runner.outputs[0].shape)),
         "state_bytes": kept,
         "flash_bytes": sum(engine.flash.values()),
         "features_bytes": 6 * config.fft_size + 4 * config.mel_bands + 8,

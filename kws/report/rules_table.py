@@ -12,7 +12,6 @@ from kws.spotting.rules import (
     RuleName,
     at_rate,
     count_at,
-    count_by_threshold,
     passing,
     said,
 )
@@ -22,8 +21,14 @@ _EVERY = 8
 """Of the thresholds that are counted, one in so many is shown"""
 
 
-def print_by_rules(judge: StreamJudge, name: RuleName, decoder: DecoderConfig) -> None:
+def print_by_rules(
+    judge: StreamJudge, name: RuleName, decoder: DecoderConfig, counted: list[Counted]
+) -> None:
     """Print what the decoder's own thresholds give, what others would, and the benchmark's figure.
+
+    Parameters
+    ----------
+    counted : of :func:`kws.spotting.rules.count_by_threshold`.
 
     Raises
     ------
@@ -33,7 +38,6 @@ def print_by_rules(judge: StreamJudge, name: RuleName, decoder: DecoderConfig) -
     console = Console(width=400, highlight=False)
     rules, words = RULES[name], ", ".join(said(judge))
     missed, false = count_at(judge, rules, decoder)
-    counted = count_by_threshold(judge, rules)
     table = stream_table(f"by the rules of {name}: {words}", "threshold")
     table.add_row("as they are", *cells(missed, false), end_section=True)
     for one in counted[::_EVERY]:

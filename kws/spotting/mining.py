@@ -12,8 +12,7 @@ import numpy as np
 from kws.audio.annotation import Recording
 from kws.audio.blocks import read_to_hear
 from kws.audio.io import write
-from kws.errors import DataError
-from kws.files import write_table
+from kws.files import require_new, write_table
 from kws.progress import progress
 from kws.recipe import DecoderConfig
 from kws.spotting.decoder import Detection
@@ -43,8 +42,7 @@ def mine(judge: StreamJudge, decoder: DecoderConfig, folder: Path, rate_hz: int)
     DataError
         When the folder holds something.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise DataError(f"{folder}: already holds something; expected a new folder")
+    require_new(folder, "--save-false-accepts")
     near = {keyword: NEAR * decoder.threshold_of(keyword) for keyword in judge.keywords}
     lowered = with_thresholds(decoder, NEAR * decoder.threshold, near)
     rows: list[tuple[object, ...]] = []

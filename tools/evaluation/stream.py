@@ -1,13 +1,14 @@
 """Figures of a detector on long recordings."""
 
 import argparse
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kws.audio.annotation import Recording
     from kws.recipe import DecoderConfig
     from kws.spotting.operating_point import Chosen
+    from kws.spotting.rules import Counted
     from kws.spotting.stream_score import StreamJudge
     from kws.tflite.metadata import Metadata
 
@@ -32,10 +33,13 @@ def evaluate_stream(arguments: argparse.Namespace) -> None:
         point = choose_thresholds(judge, wanted)
         decoder = point.decoder
     print(f"{arguments.model}: {facts.recipe}, {facts.precision} {facts.form}")
+    counted: list[Counted] = []
     if arguments.rules:
         from kws.report.rules_table import print_by_rules
+        from kws.spotting.rules import RULES, count_by_threshold
 
-        print_by_rules(judge, arguments.rules, decoder)
+        counted = count_by_threshold(judge, RULES[arguments.rules])
+        print_by_rules(judge, arguments.rules, decoder, counted)
     else:
         print_stream(judge, decoder)
     if point:
@@ -46,7 +50,7 @@ def evaluate_stream(arguments: argparse.Namespace) -> None:
         plot_trade_off(judge, decoder, arguments.plot)
         print(f"written: {arguments.plot}")
     if arguments.json:
-        write_json(arguments.json, _as_json(arguments, facts, judge, decoder))
+        write_json(arguments.json, _as_json(arguments, facts, judge, decoder, counted))
     if arguments.save_false_accepts:
         _save_false_accepts(arguments, facts, judge, decoder)
     if arguments.write:
@@ -54,8 +58,6 @@ def evaluate_stream(arguments: argparse.Namespace) -> None:
 
 
 def _recordings(arguments: argparse.Namespace, keywords: tuple[str, ...]) -> "list[Recording]":
-    from dataclasses import replace
-
     from kws.data.recordings import read_recordings
     from kws.spotting.rules import name_words
 
@@ -106,12 +108,10 @@ def _as_json(
     facts: "Metadata",
     judge: "StreamJudge",
     decoder: "DecoderConfig",
+    counted: "list[Counted]",
 ) -> dict[str, Any]:
-    from kws.spotting.rules import RULES, count_by_threshold
-
     by_rules = {}
     if arguments.rules:
-        counted = count_by_threshold(judge, RULES[arguments.rules])
         by_rules = {"rules": arguments.rules, "by_rules": [asdict(one) for one in counted]}
     return {
         **by_rules,

@@ -40,7 +40,7 @@ def product_scaling(a: float, b: float, output: float) -> Scaling:
     return scaling(float(a) * float(b) / float(output))
 
 
-def exponentials(factor: float, beta: float = 1.0) -> tuple[list[int], int]:
+def exponentials(factor: float, beta: float = 1.0) -> list[int]:
     """What softmax takes a score for that is 0, 1, 2 ... steps below the highest.
 
     Parameters
@@ -49,8 +49,7 @@ def exponentials(factor: float, beta: float = 1.0) -> tuple[list[int], int]:
 
     Returns
     -------
-    exp of each difference, in steps of 2**-31, as far as it counts; and by how many bits each is
-    shifted for the sum, which has 12 integer bits.
+    exp of each difference, in steps of 2**-31, as far as it counts.
     """
     real = min(beta * float(np.float32(factor)) * (1 << (31 - EXP_BITS)), _ONE - 1.0)
     scaled = scaling(real)
@@ -58,7 +57,7 @@ def exponentials(factor: float, beta: float = 1.0) -> tuple[list[int], int]:
     table = []
     for steps in range(min(reach, 255) + 1):
         table.append(_exp_of_negative(_high_product(-steps << scaled.shift, scaled.multiplier)))
-    return table, 12
+    return table
 
 
 def _exp_of_negative(a: int) -> int:

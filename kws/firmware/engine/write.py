@@ -55,10 +55,7 @@ def write_engine(data: bytes, where: str) -> Engine:
     size = main.tensors[posteriors].size
     source.line(f"memcpy({POSTERIORS}, {{0}}, {size});", places[posteriors])
     for number, (state, index) in enumerate(zip(states, after, strict=True)):
-        source.buffer.use(places[index])
         source.line(f"memcpy(nn->state_{number}, {{0}}, {state.size});", places[index])
-    for index in after:  # none may be overwritten before all are copied
-        source.buffer.use(places[index])
     lines, buffer_bytes = source.planned()
     return Engine(
         constants=source.constants,
@@ -185,7 +182,4 @@ class _Writer:
         for at, index in enumerate(node.outputs):
             if graph.tensors[index].dtype is np.int8:
                 places[index] = inner[body.inputs[at]]
-                source.buffer.use(places[index])
-        for place in inner.values():  # what the loop reads must outlast it
-            if any(place == inner[index] for index in body.inputs if index in inner):
-                source.buffer.use(place)
+                source.buffer.use(places[index])  # what the loop reads must outlast it
