@@ -9,7 +9,7 @@ from kws.errors import RecipeError, RunError
 from kws.files import write_json
 from kws.recipe import Recipe
 from kws.run import RunFolder, open_run, read_json
-from kws.tflite.metadata import parse, read_bytes, read_metadata
+from kws.tflite.metadata import metadata_of
 
 Train = Callable[[Recipe, Path, Path, bool], object]
 """Of recipe, data folder, run folder and whether to resume; trains, converts and verifies."""
@@ -115,8 +115,7 @@ def run_figures(folder: Path) -> dict[str, float]:
     """
     run, _, facts = open_run(folder)
     measured = read_json(run.metrics).get("verification", {}).get(run.tflite.name, {})
-    where = str(run.tflite)
-    figures = dict(read_metadata(parse(read_bytes(run.tflite), where), where).figures)
+    figures = dict(metadata_of(run.tflite).figures)
     for name in ("weights", "file_bytes", "macs_per_second"):
         if name in measured:
             figures[name] = measured[name]

@@ -26,11 +26,9 @@ def main() -> None:
     from rich.console import Console
 
     from kws.firmware.emulated import profile
-    from kws.tflite.metadata import parse, read_bytes, read_metadata
+    from kws.tflite.metadata import metadata_of
 
-    where = str(arguments.model)
-    facts = read_metadata(parse(read_bytes(arguments.model), where), where)
-    audio = _audio(arguments.wav, facts.features)
+    audio = _audio(arguments.wav, metadata_of(arguments.model).features)
     found = profile(arguments.model, audio, arguments.cpu)
     console = Console(width=200, highlight=False)
     console.print(_takes(found))

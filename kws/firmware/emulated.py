@@ -20,7 +20,7 @@ from kws.firmware.export import export
 from kws.firmware.literals import c_array
 from kws.spotting.decoder import STEPS, Detection, smoothing_steps
 from kws.spotting.hearing import calls_per_second
-from kws.tflite.metadata import Metadata, parse, read_bytes, read_metadata
+from kws.tflite.metadata import Metadata, metadata_of
 
 Cpu = Literal["cortex-m4", "cortex-m3"]
 _BOARDS: dict[Cpu, tuple[str, tuple[str, ...]]] = {
@@ -82,7 +82,7 @@ def profile(model: Path, audio: np.ndarray, cpu: Cpu = "cortex-m4") -> Profile:
     """
     if problem := missing_tools():
         raise ModelError(f"{model}: cannot be profiled: {problem}")
-    facts = read_metadata(parse(read_bytes(model), str(model)), str(model))
+    facts = metadata_of(model)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         export(model, folder, "c", "float" if cpu == "cortex-m4" else "fixed")

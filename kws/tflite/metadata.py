@@ -117,6 +117,11 @@ def read_metadata(model: schema.ModelT, where: str) -> Metadata:
     )
 
 
+def metadata_of(path: Path) -> Metadata:
+    """What a model file says of itself; a ModelError where it is none of ours."""
+    return read_metadata(parse(read_bytes(path), str(path)), str(path))
+
+
 def metadata_json(metadata: Metadata) -> bytes:
     """The facts as compact JSON, as they go into the file."""
     return json.dumps(metadata.model_dump(mode="json"), separators=(",", ":")).encode()
