@@ -40,6 +40,7 @@ def test_a_cortex_m4_detects_what_this_machine_does(speech_data, tmp_path):
     assert sum(found.flash.values()) - found.flash["C library"] <= 64 * KB
     assert found.ram_bytes + found.stack_bytes <= 16 * KB
     assert found.instructions["whole"] <= 12e6
+    assert found.per_mac <= 2.5
     parts = ("features", "model", "decoder")
     assert sum(found.instructions[part] for part in parts) == pytest.approx(
         found.instructions["whole"], rel=0.05

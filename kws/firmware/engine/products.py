@@ -33,11 +33,13 @@ def convolution(source, node, ins, outs, places):
     finish = _finish(source, x, kernel, bias, outs[0], sums, node.options)
     shape = _shape(source, x, outs[0], kernel.shape[1:3], node.options)
     name = source.constant(tiles(kernel.data.reshape(kernel.shape[0], -1)), "weights")
-    _room_for_patch(source, kernel.size // kernel.shape[0])
+    taps = kernel.size // kernel.shape[0]
+    source.patch_bytes = max(source.patch_bytes, taps)
+    source.wide_values = max(source.wide_values, 2 * -(-taps // 4) * 4)
     out = source.buffer.take(outs[0].size)
     text = f"kws_convolve(&{shape}, {{0}}, {name}, &{finish}, kws_patch_room, kws_wide, {{1}});"
     source.line(text, places[0], out)
-    source.macs += source.times * outs[0].size * (kernel.size // kernel.shape[0])
+    source.macs += source.times * outs[0].size * taps
     return [out]
 
 
@@ -49,7 +51,7 @@ def depthwise(source, node, ins, outs, places):
     finish = _finish(source, x, kernel, bias, outs[0], sums, node.options)
     shape = _shape(source, x, outs[0], kernel.shape[1:3], node.options)
     name = source.constant(kernel.data, "weights")
-    _room_for_patch(source, kernel.size)
+    source.patch_bytes = max(source.patch_bytes, kernel.size)
     out = source.buffer.take(outs[0].size)
     text = f"kws_convolve_depthwise(&{shape}, {{0}}, {name}, &{finish}, kws_patch_room, {{1}});"
     source.line(text, places[0], out)
@@ -103,8 +105,3 @@ def _shape(source, x: Tensor, out: Tensor, window: tuple[int, int], options) -> 
             before[axis] = max(0, reach - x.shape[1 + axis]) // 2
     parts = [*x.shape[1:], *out.shape[1:], *window, *strides, *before, x.zero_point]
     return source.structure("kws_shape", parts)
-
-
-def _room_for_patch(source, values: int) -> None:
-    source.patch_bytes = max(source.patch_bytes, values)
-    source.wide_values = max(source.wide_values, values)
