@@ -1,5 +1,7 @@
 """Firmware on an emulated Cortex-M: the same detections, and what it takes."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from c_package import build_package
@@ -7,6 +9,7 @@ from conftest import refused, run_tool
 from test_c_engine import SMALL, clips
 
 from kws.audio.io import as_int16, write
+from kws.errors import ModelError
 from kws.firmware import emulated
 from kws.firmware.emulated import Profile, missing_tools, profile
 from kws.firmware.parts import CYCLES_PER_INSTRUCTION, PARTS, fit
@@ -48,6 +51,27 @@ def test_a_cortex_m4_detects_what_this_machine_does(speech_data, tmp_path):
 
 
 @pytest.mark.usefixtures("arm")
+@pytest.mark.parametrize(
+    ("cpu", "arithmetic"),
+    [("cortex-m0", "fixed"), ("cortex-m3", "fixed"), ("cortex-m55", "float")],
+)
+def test_so_do_other_processors(cpu, arithmetic, speech_data, tmp_path):
+    audio = np.concatenate(clips(speech_data, 6))
+    found = profile(SMALL, audio, cpu)
+    here = build_package(SMALL, tmp_path / "c", arithmetic=arithmetic).spot(audio)
+    assert len(here) > 1
+    assert [(one.keyword, one.time_s, one.score) for one in found.detections] == [
+        (one.keyword, one.time_s, one.score) for one in here
+    ]
+
+
+@pytest.mark.usefixtures("arm")
+def test_firmware_that_is_too_large_for_the_board(tiny_model):
+    with pytest.raises(ModelError, match="emulated cortex-m0 .255 KB of flash.*shorter audio"):
+        profile(tiny_model, noise(20.0), "cortex-m0")
+
+
+@pytest.mark.usefixtures("arm")
 def test_counts_are_the_same_at_every_run(tiny_model):
     first, second = (profile(tiny_model, noise(1.5)) for _ in range(2))
     assert first == second
@@ -80,6 +104,7 @@ def test_whether_it_fits_by_hand():
     assert (nordic.flash_share, nordic.ram_share) == (1.0, 300 / 256)
     assert not nordic.fits
     assert rp2040.time_share is None
+    assert fit(replace(found, cpu="cortex-m0"), PARTS[3]).time_share == pytest.approx(14e6 / 133e6)
     assert fit(found, PARTS[2]).fits
 
 

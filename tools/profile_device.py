@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from kws.firmware.emulated import Profile
     from kws.recipe import FeatureConfig
 
+CPUS = ("cortex-m0", "cortex-m3", "cortex-m4", "cortex-m55")
 _LONGEST_S = 60.0
 _NOISE_S = 4.0
 
@@ -45,7 +46,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument(
         "--wav", type=Path, metavar="FILE", help="sound to hear (default: noise); a minute at most"
     )
-    parser.add_argument("--cpu", choices=("cortex-m4", "cortex-m3"), default="cortex-m4")
+    parser.add_argument("--cpu", choices=CPUS, default="cortex-m4")
     return parser.parse_args()
 
 

@@ -1,7 +1,8 @@
 """Firmware on an emulated Cortex-M: compiled by GCC, run by QEMU, what it takes counted.
 
 QEMU counts instructions, not cycles: a Cortex-M4 takes some 1.2 to 1.6 cycles for one, by the wait
-states of its flash. The count is the same at every run.
+states of its flash. The count is the same at every run. Firmware reads the board's timer, and tells
+by a loop of known length how many instructions a tick is.
 """
 
 import re
@@ -16,16 +17,35 @@ from typing import Literal
 import numpy as np
 
 from kws.errors import ModelError
-from kws.firmware.export import export
+from kws.firmware.export import Arithmetic, export
 from kws.firmware.literals import c_array
 from kws.spotting.decoder import STEPS, Detection, smoothing_steps
 from kws.spotting.hearing import calls_per_second
 from kws.tflite.metadata import Metadata, metadata_of
 
-Cpu = Literal["cortex-m4", "cortex-m3"]
-_BOARDS: dict[Cpu, tuple[str, tuple[str, ...]]] = {
-    "cortex-m4": ("mps2-an386", ("-mcpu=cortex-m4", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16")),
-    "cortex-m3": ("mps2-an385", ("-mcpu=cortex-m3", "-mfloat-abi=soft")),
+Cpu = Literal["cortex-m0", "cortex-m3", "cortex-m4", "cortex-m55"]
+
+
+@dataclass(frozen=True)
+class _Board:
+    """A board that QEMU emulates."""
+
+    machine: str
+    flags: tuple[str, ...]
+    """The compiler's, besides the processor"""
+    arithmetic: Arithmetic
+    flash_at: int
+    flash_bytes: int
+    ram_bytes: int
+    ram_at: int = 0x20000000
+
+
+_FLOAT, _SOFT = ("-mfloat-abi=hard", "-mfpu=auto"), ("-mfloat-abi=soft",)
+_BOARDS: dict[Cpu, _Board] = {
+    "cortex-m0": _Board("microbit", _SOFT, "fixed", 0x400, 255 << 10, 16 << 10),
+    "cortex-m3": _Board("mps2-an385", _SOFT, "fixed", 0x400, 4 << 20, 4 << 20),
+    "cortex-m4": _Board("mps2-an386", _FLOAT, "float", 0x400, 4 << 20, 4 << 20),
+    "cortex-m55": _Board("mps3-an547", _FLOAT, "float", 0x11000000, 2 << 20, 512 << 10, 0x30000000),
 }
 _SOURCES = ("kws.c", "kws_features.c", "kws_nn.c", "kws_decoder.c")
 _OWN = ("startup.c", "profile.c")
@@ -37,8 +57,6 @@ _FLAGS = (
     "-fdata-sections",
     "-w",
 )
-INSTRUCTIONS_PER_TICK = 40
-"""One a nanosecond of QEMU's clock, and 25 million ticks a second"""
 PARTS = "apt-get install gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm"
 _TIMEOUT_S = 300
 
@@ -72,7 +90,8 @@ def profile(model: Path, audio: np.ndarray, cpu: Cpu = "cortex-m4") -> Profile:
 
     Parameters
     ----------
-    audio : int16 (samples,), at the model's rate; a second at least, two minutes at most.
+    audio : int16 (samples,), at the model's rate; a second at least, a minute at most (on a
+        Cortex-M0 six seconds: it is compiled into 256 KB of flash).
     cpu : one with an FPU computes features in float, another in fixed point.
 
     Raises
@@ -85,11 +104,11 @@ def profile(model: Path, audio: np.ndarray, cpu: Cpu = "cortex-m4") -> Profile:
     facts = metadata_of(model)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        export(model, folder, "c", "float" if cpu == "cortex-m4" else "fixed")
-        board, flags = _BOARDS[cpu]
+        board = _BOARDS[cpu]
+        export(model, folder, "c", board.arithmetic)
         _write_board(folder, audio)
-        _compile(folder, flags, str(model))
-        printed = _run(folder / "firmware.elf", board, str(model))
+        _compile(folder, cpu, board, str(model))
+        printed = _run(folder / "firmware.elf", board.machine, str(model))
         flash = _flash(folder)
         macs = int(re.search(r"KWS_NN_MACS (\d+)", (folder / "kws_nn.h").read_text())[1])  # type: ignore[index]
     return _read(printed, flash, facts, len(audio), macs, cpu)
@@ -103,16 +122,24 @@ def _write_board(folder: Path, audio: np.ndarray) -> None:
     (folder / "audio.h").write_text(head + samples + "\n", encoding="utf-8")
 
 
-def _compile(folder: Path, flags: tuple[str, ...], where: str) -> None:
+def _compile(folder: Path, cpu: Cpu, board: _Board, where: str) -> None:
+    gcc = ["arm-none-eabi-gcc", f"-mcpu={cpu}", *board.flags, *_FLAGS]
     for source in (*_SOURCES, *_OWN):
-        _call(["arm-none-eabi-gcc", *flags, *_FLAGS, "-c", source], folder, where)
+        _call([*gcc, "-c", source], folder, where)
     objects = [f"{Path(source).stem}.o" for source in (*_SOURCES, *_OWN)]
     link = ["-nostartfiles", "--specs=nano.specs", "-T", "board.ld", "-Wl,--gc-sections"]
-    _call(
-        ["arm-none-eabi-gcc", *flags, "-mthumb", *link, *objects, "-lm", "-o", "firmware.elf"],
-        folder,
-        where,
-    )
+    for name in ("flash_at", "flash_bytes", "ram_at", "ram_bytes"):
+        link.append(f"-Wl,--defsym={name}={getattr(board, name)}")
+    try:
+        _call([*gcc, *link, *objects, "-lm", "-o", "firmware.elf"], folder, where)
+    except ModelError as error:
+        if "overflow" not in str(error):
+            raise
+        raise ModelError(
+            f"{where}: the firmware, with the audio it is to hear, is too large for the board of "
+            f"the emulated {cpu} ({board.flash_bytes >> 10} KB of flash, {board.ram_bytes >> 10} "
+            "KB of RAM): shorter audio, a smaller model or another processor"
+        ) from error
 
 
 def _run(firmware: Path, board: str, where: str) -> str:
@@ -131,7 +158,8 @@ def _call(command: list[str], folder: Path, where: str) -> str:
         raise ModelError(f"{where}: {command[0]} took more than {_TIMEOUT_S} s") from error
     if done.returncode:
         lines = (done.stderr.strip() or "no message").splitlines()
-        told = next((line for line in lines if "error" in line or "fault" in line), lines[-1])
+        signs = ("overflow", "error", "fault")
+        told = next((line for sign in signs for line in lines if sign in line), lines[-1])
         raise ModelError(f"{where}: {command[0]} failed (status {done.returncode}): {told}")
     return done.stdout + done.stderr  # semihosting writes to the latter
 
@@ -161,8 +189,10 @@ def _read(
     full = STEPS * smoothing_steps(facts.decoder, rate)
     spotted = re.findall(r"^detection (\S+) (\d+)\nsample (\d+)$", printed, re.M)
 
+    per_tick = numbers["instructions"] / numbers["ticks"]
+
     def a_second(name: str, each: int, times: float) -> float:
-        return numbers[name] * INSTRUCTIONS_PER_TICK / each * times
+        return numbers[name] * per_tick / each * times
 
     model = a_second("model", numbers["calls"], 1.0)
     return Profile(

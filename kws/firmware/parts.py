@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from kws.firmware.emulated import Profile
+from kws.firmware.emulated import Cpu, Profile
 
 CYCLES_PER_INSTRUCTION = 1.4
-"""Of a Cortex-M4 that runs from flash with a cache; between 1.2 and 1.6 as the flash waits"""
+"""Of a Cortex-M that runs from flash with a cache; between 1.2 and 1.6 as the flash waits"""
 
 
 @dataclass(frozen=True)
@@ -17,16 +17,16 @@ class Part:
     flash_bytes: int
     ram_bytes: int
     clock_hz: float
-    counts: bool
-    """Whether it runs the instructions that are counted (a Cortex-M with DSP extension and FPU)"""
+    counts_as: Cpu | None
+    """The emulated processor whose instructions are its own"""
 
 
 PARTS = (
-    Part("nRF52840", "Cortex-M4F", 1024 * 1024, 256 * 1024, 64e6, True),
-    Part("STM32F411", "Cortex-M4F", 512 * 1024, 128 * 1024, 100e6, True),
-    Part("STM32U585", "Cortex-M33", 2048 * 1024, 786 * 1024, 160e6, True),
-    Part("RP2040", "Cortex-M0+", 2048 * 1024, 264 * 1024, 133e6, False),
-    Part("ESP32-S3", "Xtensa LX7", 8192 * 1024, 512 * 1024, 240e6, False),
+    Part("nRF52840", "Cortex-M4F", 1024 * 1024, 256 * 1024, 64e6, "cortex-m4"),
+    Part("STM32F411", "Cortex-M4F", 512 * 1024, 128 * 1024, 100e6, "cortex-m4"),
+    Part("STM32U585", "Cortex-M33", 2048 * 1024, 786 * 1024, 160e6, "cortex-m4"),
+    Part("RP2040", "Cortex-M0+", 2048 * 1024, 264 * 1024, 133e6, "cortex-m0"),
+    Part("ESP32-S3", "Xtensa LX7", 8192 * 1024, 512 * 1024, 240e6, None),
 )
 """RP2040 and ESP32-S3: flash of the usual boards"""
 
@@ -48,12 +48,11 @@ class Fit:
 
 
 def fit(profile: Profile, part: Part) -> Fit:
-    """How much of a part a firmware takes; its count must be of a Cortex-M4."""
+    """How much of a part a firmware takes; its time where the part runs what was counted."""
     cycles = profile.instructions["whole"] * CYCLES_PER_INSTRUCTION
-    counts = part.counts and profile.cpu == "cortex-m4"
     return Fit(
         part=part,
         flash_share=sum(profile.flash.values()) / part.flash_bytes,
         ram_share=(profile.ram_bytes + profile.stack_bytes) / part.ram_bytes,
-        time_share=cycles / part.clock_hz if counts else None,
+        time_share=cycles / part.clock_hz if part.counts_as == profile.cpu else None,
     )

@@ -11,8 +11,10 @@ extern uint32_t stack_low[], stack_top[];
 void board_say(const char *text);
 void board_leave(int32_t status);
 
-/* Ticks since the start, of 25 MHz and 24 bits: with QEMU's -icount shift=0 one is 40 instructions. */
+/* Ticks since the start, of 24 bits. How many instructions one is, with QEMU's -icount shift=0, is
+ * for a loop of known length to tell: */
 uint32_t board_ticks(void);
+void board_loop(uint32_t times); /* two instructions each */
 
 /* Bytes of stack that were ever used. */
 uint32_t board_stack(void);

@@ -5,6 +5,7 @@
 
 #define BLOCK 160
 #define CALLS 25
+#define LOOPS 500000
 #define MODULO 0xFFFFFFu
 
 static kws spotter;
@@ -67,6 +68,10 @@ static void measure(void) {
   }
   say("features", ticks);
   say("frames", (uint32_t)frames);
+  then = board_ticks();
+  board_loop(LOOPS);
+  say("ticks", since(then));
+  say("instructions", 2 * LOOPS);
 }
 
 int main(void) {

@@ -49,6 +49,10 @@ void reset(void) {
 
 uint32_t board_ticks(void) { return (0xFFFFFFu - *(volatile uint32_t *)0xE000E018u) & 0xFFFFFFu; }
 
+void board_loop(uint32_t times) {
+  __asm volatile(".syntax unified\n1: subs %0, %0, #1\n bne 1b" : "+l"(times) : : "cc");
+}
+
 uint32_t board_stack(void) {
   const uint32_t *at = stack_low;
   while (*at == BOARD_PAINT) at++;
