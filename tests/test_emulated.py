@@ -67,7 +67,7 @@ def test_so_do_other_processors(cpu, arithmetic, speech_data, tmp_path):
 
 @pytest.mark.usefixtures("arm")
 def test_firmware_that_is_too_large_for_the_board(tiny_model):
-    with pytest.raises(ModelError, match="emulated cortex-m0 .255 KB of flash.*shorter audio"):
+    with pytest.raises(ModelError, match=r"emulated cortex-m0 .255 KB of flash.*shorter audio"):
         profile(tiny_model, noise(20.0), "cortex-m0")
 
 
