@@ -56,13 +56,38 @@ def test_a_cortex_m4_detects_what_this_machine_does(speech_data, tmp_path):
     [("cortex-m0", "fixed"), ("cortex-m3", "fixed"), ("cortex-m55", "float")],
 )
 def test_so_do_other_processors(cpu, arithmetic, speech_data, tmp_path):
-    audio = np.concatenate(clips(speech_data, 6))
+    audio = np.concatenate(clips(speech_data, 5))
     found = profile(SMALL, audio, cpu)
     here = build_package(SMALL, tmp_path / "c", arithmetic=arithmetic).spot(audio)
     assert len(here) > 1
     assert [(one.keyword, one.time_s, one.score) for one in found.detections] == [
         (one.keyword, one.time_s, one.score) for one in here
     ]
+
+
+@pytest.mark.usefixtures("arm")
+@pytest.mark.parametrize("name", ["lstm_small", "gru_medium", "bigru_window", "dscnn_reference"])
+def test_helium_computes_what_tflm_does(name):
+    """Sixteen products at a time: the self-test on the board compares posteriors, to the byte."""
+    helium = profile(SMALL.parents[1] / name / "model.tflite", noise(1.2), "cortex-m55")
+    pairs = profile(SMALL.parents[1] / name / "model.tflite", noise(1.2), "cortex-m4")
+    assert helium.per_mac < 0.8 * pairs.per_mac
+
+
+@pytest.mark.usefixtures("arm")
+def test_a_board_that_computes_something_else(tiny_model, monkeypatch):
+    real = emulated.export
+
+    def wrong(model, folder, *rest):
+        real(model, folder, *rest)
+        test = folder / "kws_self_test.c"
+        test.write_text(test.read_text().replace("memcmp(", "!memcmp("))
+
+    monkeypatch.setattr(emulated, "export", wrong)
+    with pytest.raises(
+        ModelError, match="on the emulated cortex-m4 posteriors differ from the desk's"
+    ):
+        profile(tiny_model, noise(1.2))
 
 
 @pytest.mark.usefixtures("arm")

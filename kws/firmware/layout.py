@@ -21,7 +21,10 @@ _OWN: dict[EngineName, dict[str, str]] = {
     "c": {
         "kws_nn.h": "kws_nn.h.j2",
         "kws_nn.c": "kws_nn.c.j2",
-        "kws_kernels.h": "kws_kernels.h.j2",
+        **{
+            f"kws_{name}.h": f"kws_{name}.h.j2"
+            for name in ("arithmetic", "dense", "helium", "convolve", "elements")
+        },
         "README.md": "README_c.md.j2",
     },
 }

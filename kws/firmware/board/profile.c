@@ -2,6 +2,7 @@
 #include "audio.h"
 #include "board.h"
 #include "kws.h"
+#include "kws_self_test.h"
 
 #define BLOCK 160
 #define CALLS 25
@@ -80,5 +81,6 @@ int main(void) {
   measure();
   say("calls", CALLS);
   say("ram", sizeof spotter);
+  say("self_test", (uint32_t)kws_self_test(&spotter));
   return 0;
 }

@@ -1,4 +1,4 @@
-"""How each operator of a model is written in C; what it computes is in ``kws_kernels.h``."""
+"""How each operator of a model is written in C; what it computes is in the package's headers."""
 
 from collections.abc import Callable
 

@@ -35,7 +35,7 @@ class Source:
         key = (flat.dtype.name, flat.tobytes())
         if key not in self._names:
             name = self._names[key] = f"kws_c{len(self._names)}"
-            kind = f"{flat.dtype.name}_t"
+            kind = f"{'KWS_ALIGNED ' * (what == 'weights')}{flat.dtype.name}_t"
             self.constants.append(f"/* {what} */\n{c_array(kind, name, _literals(flat))}")
             self.flash[what] = self.flash.get(what, 0) + flat.nbytes
         return self._names[key]
