@@ -11,8 +11,9 @@ from test_c_engine import SMALL, clips
 from kws.audio.io import as_int16, write
 from kws.errors import ModelError
 from kws.firmware import emulated
-from kws.firmware.emulated import Profile, missing_tools, profile
-from kws.firmware.parts import CYCLES_PER_INSTRUCTION, PARTS, fit
+from kws.firmware.emulated import missing_tools, profile
+from kws.firmware.parts import PARTS, fit
+from kws.firmware.profile import CYCLES_PER_INSTRUCTION, Profile
 
 KB = 1024
 
@@ -111,6 +112,33 @@ def test_the_table_from_the_terminal(tiny_model, tmp_path):
     shown = run_tool("profile_device.py", tiny_model, "--wav", tmp_path / "a.wav").stdout
     for word in ("features", "C library", "instructions a second", "nRF52840", "not counted"):
         assert word in shown
+
+
+@pytest.mark.usefixtures("arm")
+def test_a_package_s_readme_has_what_was_counted(tiny_model, tmp_path):
+    run_tool("export_firmware.py", tiny_model, "--engine", "c", "--out", tmp_path / "c")
+    readme = (tmp_path / "c" / "README.md").read_text()
+    found = profile(tiny_model)
+    assert f"| model | {found.flash['model']:,} | {found.instructions['model']:,.0f} |" in readme
+    assert f"RAM: {found.ram_bytes:,} bytes, and {found.stack_bytes:,} of stack" in readme
+
+
+@pytest.mark.usefixtures("arm")
+def test_a_package_that_is_too_large_for_one_board_says_so(tmp_path):
+    window = SMALL.parents[1] / "bigru_window" / "model.tflite"
+    fixed = ("--engine", "c", "--arithmetic", "fixed")
+    done = run_tool("export_firmware.py", window, *fixed, "--out", tmp_path / "c")
+    assert "nothing on a cortex-m0" in done.stderr
+    readme = (tmp_path / "c" / "README.md").read_text()
+    assert "cortex-m3, GCC" in readme
+    assert "cortex-m0, GCC" not in readme
+
+
+def test_a_package_without_the_tools(tiny_model, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    done = run_tool("export_firmware.py", tiny_model, "--engine", "c", "--out", tmp_path / "c")
+    assert "no cycles and no flash by part: no arm-none-eabi-gcc" in done.stderr
+    assert "instructions a second" not in (tmp_path / "c" / "README.md").read_text()
 
 
 def test_whether_it_fits_by_hand():

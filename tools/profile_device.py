@@ -13,12 +13,10 @@ if TYPE_CHECKING:
     import numpy as np
     from rich.table import Table
 
-    from kws.firmware.emulated import Profile
-    from kws.recipe import FeatureConfig
+    from kws.firmware.profile import Profile
 
 CPUS = ("cortex-m0", "cortex-m3", "cortex-m4", "cortex-m55")
 _LONGEST_S = 60.0
-_NOISE_S = 4.0
 
 
 def main() -> None:
@@ -29,7 +27,7 @@ def main() -> None:
     from kws.firmware.emulated import profile
     from kws.tflite.metadata import metadata_of
 
-    audio = _audio(arguments.wav, metadata_of(arguments.model).features)
+    audio = _audio(arguments.wav, metadata_of(arguments.model).features.sample_rate_hz)
     found = profile(arguments.model, audio, arguments.cpu)
     console = Console(width=200, highlight=False)
     console.print(_takes(found))
@@ -50,19 +48,15 @@ def _parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _audio(wav: Path | None, config: "FeatureConfig") -> "np.ndarray":
+def _audio(wav: Path | None, rate_hz: int) -> "np.ndarray | None":
+    if wav is None:
+        return None
     import numpy as np
 
     from kws.audio.io import as_int16, read
-    from kws.audio.noise import coloured_noise
 
-    rate = config.sample_rate_hz
-    if wav:
-        audio = read(wav, rate, longest_s=_LONGEST_S)
-        audio = np.pad(audio, (0, max(0, rate - len(audio))))
-    else:
-        audio = coloured_noise(round(_NOISE_S * rate), 1.0, np.random.default_rng(0), rate)
-    return as_int16(audio)
+    audio = read(wav, rate_hz, longest_s=_LONGEST_S)
+    return as_int16(np.pad(audio, (0, max(0, rate_hz - len(audio)))))
 
 
 def _takes(found: "Profile") -> "Table":
@@ -88,7 +82,8 @@ def _takes(found: "Profile") -> "Table":
 def _parts(found: "Profile") -> "Table":
     from rich.table import Table
 
-    from kws.firmware.parts import CYCLES_PER_INSTRUCTION, PARTS, fit
+    from kws.firmware.parts import PARTS, fit
+    from kws.firmware.profile import CYCLES_PER_INSTRUCTION
 
     table = Table(title="on common parts", title_justify="left")
     for name in ("part", "core", "flash", "RAM", "time", ""):

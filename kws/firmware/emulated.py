@@ -12,18 +12,22 @@ import tempfile
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
+from kws.audio.io import as_int16
+from kws.audio.noise import coloured_noise
 from kws.errors import ModelError
 from kws.firmware.export import Arithmetic, export
 from kws.firmware.literals import c_array
+from kws.firmware.profile import Cpu, Profile
 from kws.spotting.decoder import STEPS, Detection, smoothing_steps
 from kws.spotting.hearing import calls_per_second
 from kws.tflite.metadata import Metadata, metadata_of
 
-Cpu = Literal["cortex-m0", "cortex-m3", "cortex-m4", "cortex-m55"]
+
+class BoardTooSmall(ModelError):
+    """Firmware that the emulated board has no room for; a part with more may have."""
 
 
 @dataclass(frozen=True)
@@ -60,26 +64,9 @@ _FLAGS = (
 )
 PARTS = "apt-get install gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm"
 _TIMEOUT_S = 300
+_NOISE_S = 4.0
 _SELF_TEST = ("", "features", "posteriors", "detections")
 """What ``kws_self_test`` finds to differ, by its result"""
-
-
-@dataclass(frozen=True)
-class Profile:
-    """What firmware takes on a processor."""
-
-    cpu: Cpu
-    flash: dict[str, int]
-    """Bytes of code and constants: features, model, decoder and glue, and the C library's"""
-    ram_bytes: int
-    """All that ``kws`` holds"""
-    stack_bytes: int
-    """Most that was used of the stack"""
-    instructions: dict[str, float]
-    """In a second of audio: features, model, decoder, and the whole as it ran"""
-    per_mac: float
-    """Instructions of the model for a multiply-accumulate"""
-    detections: tuple[Detection, ...]
 
 
 def missing_tools() -> str:
@@ -88,24 +75,26 @@ def missing_tools() -> str:
     return "" if here else f"no arm-none-eabi-gcc and qemu-system-arm here: {PARTS}"
 
 
-def profile(model: Path, audio: np.ndarray, cpu: Cpu = "cortex-m4") -> Profile:
+def profile(model: Path, audio: np.ndarray | None = None, cpu: Cpu = "cortex-m4") -> Profile:
     """Export a model with the C engine, compile it, and let it hear some audio.
 
     Parameters
     ----------
     audio : int16 (samples,), at the model's rate; a second at least, a minute at most (on a
-        Cortex-M0 five seconds: it is compiled into 256 KB of flash).
+        Cortex-M0 five seconds: it is compiled into 256 KB of flash). Otherwise noise.
     cpu : one with an FPU computes features in float, another in fixed point.
 
     Raises
     ------
     ModelError
         When the engine cannot do the model, a tool is missing, or the firmware fails, or its
-        self-test does.
+        self-test does; :class:`BoardTooSmall` when it fits only with a larger part.
     """
     if problem := missing_tools():
         raise ModelError(f"{model}: cannot be profiled: {problem}")
     facts = metadata_of(model)
+    if audio is None:
+        audio = _noise(facts.features.sample_rate_hz)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         board = _BOARDS[cpu]
@@ -118,6 +107,11 @@ def profile(model: Path, audio: np.ndarray, cpu: Cpu = "cortex-m4") -> Profile:
     if failed := _SELF_TEST[_numbers(printed)["self_test"]]:
         raise ModelError(f"{model}: on the emulated {cpu} {failed} differ from the desk's")
     return _read(printed, flash, facts, len(audio), macs, cpu)
+
+
+def _noise(rate_hz: int) -> np.ndarray:
+    samples = round(_NOISE_S * rate_hz)
+    return as_int16(coloured_noise(samples, 1.0, np.random.default_rng(0), rate_hz))
 
 
 def _write_board(folder: Path, audio: np.ndarray) -> None:
@@ -141,7 +135,7 @@ def _compile(folder: Path, cpu: Cpu, board: _Board, where: str) -> None:
     except ModelError as error:
         if "overflow" not in str(error):
             raise
-        raise ModelError(
+        raise BoardTooSmall(
             f"{where}: the firmware, with the audio it is to hear, is too large for the board of "
             f"the emulated {cpu} ({board.flash_bytes >> 10} KB of flash, {board.ram_bytes >> 10} "
             "KB of RAM): shorter audio, a smaller model or another processor"

@@ -4,6 +4,7 @@ Constants are written so that a C compiler gets the very values that Python has.
 """
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from kws.firmware.feature_tables import feature_tables, fixed_tables
 from kws.firmware.layout import Arithmetic, EngineName, Target, templates_of
 from kws.firmware.literals import c_float, c_string, hex_rows
 from kws.firmware.package import MARK, write_package
+from kws.firmware.profile import Profile
 from kws.firmware.self_test import golden, golden_tables
 from kws.spotting.decoder import needed_sums, refractory_steps, smoothing_steps
 from kws.spotting.hearing import calls_per_second, frames_between_calls
@@ -38,6 +40,7 @@ def export(
     engine: EngineName = "tflm",
     arithmetic: Arithmetic = "float",
     target: Target = "generic",
+    profiles: Sequence[Profile] = (),
 ) -> list[Path]:
     """Write the package of a model file: all of its files, or none.
 
@@ -49,6 +52,7 @@ def export(
         Microcontrollers (``tflm``), or is C99 too and needs no library (``c``).
     arithmetic : of the features in C: ``float`` where there is an FPU, else ``fixed``.
     target : the platform whose build takes the C engine's package as it is.
+    profiles : what the firmware takes on processors, for the C engine's README.
 
     Returns
     -------
@@ -62,7 +66,7 @@ def export(
     StorageError
         When the folder holds something else, or cannot be written.
     """
-    facts = package_facts(model_path, engine, arithmetic)
+    facts = {**package_facts(model_path, engine, arithmetic), "profiles": profiles}
     templates = Environment(
         loader=PackageLoader("kws.firmware"),
         undefined=StrictUndefined,

@@ -2,10 +2,7 @@
 
 from dataclasses import dataclass
 
-from kws.firmware.emulated import Cpu, Profile
-
-CYCLES_PER_INSTRUCTION = 1.4
-"""Of a Cortex-M that runs from flash with a cache; between 1.2 and 1.6 as the flash waits"""
+from kws.firmware.profile import Cpu, Profile
 
 
 @dataclass(frozen=True)
@@ -49,10 +46,9 @@ class Fit:
 
 def fit(profile: Profile, part: Part) -> Fit:
     """How much of a part a firmware takes; its time where the part runs what was counted."""
-    cycles = profile.instructions["whole"] * CYCLES_PER_INSTRUCTION
     return Fit(
         part=part,
         flash_share=sum(profile.flash.values()) / part.flash_bytes,
         ram_share=(profile.ram_bytes + profile.stack_bytes) / part.ram_bytes,
-        time_share=cycles / part.clock_hz if part.counts_as == profile.cpu else None,
+        time_share=profile.cycles / part.clock_hz if part.counts_as == profile.cpu else None,
     )
