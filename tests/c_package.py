@@ -65,6 +65,14 @@ int32_t test_spot(kws *k, const int16_t *audio, int32_t samples, const int32_t *
   return hits;
 }
 
+/* What the decoder makes of posteriors, one after the other: a label or -1 each. */
+void test_decode(kws *k, const int8_t *posteriors, int32_t calls, int32_t *labels) {
+  int32_t call;
+  kws_decoder_reset(&k->decoder);
+  for (call = 0; call < calls; call++)
+    labels[call] = kws_decoder_push(&k->decoder, posteriors + call * KWS_LABEL_COUNT);
+}
+
 void test_reset(kws *k) { kws_nn_reset(&k->nn); }
 
 void test_run(kws *k, const int8_t *frames, int8_t *posteriors) {
@@ -115,6 +123,14 @@ class Package:
         )
         assert frames == len(stored)
         return stored, values
+
+    def decode(self, posteriors: np.ndarray) -> np.ndarray:
+        """A label or -1 for each of the stored posteriors (calls, labels)."""
+        labels = np.zeros(len(posteriors), np.int32)
+        self.library.test_decode(
+            self.memory, _pointer(posteriors), len(posteriors), _pointer(labels)
+        )
+        return labels
 
     def spot(self, audio: np.ndarray, blocks=(160,)) -> list[Detection]:
         """Detections in int16 audio."""

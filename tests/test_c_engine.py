@@ -269,6 +269,22 @@ def test_detections_follow_from_the_features_to_the_sample(small, ten_minutes):
     assert [vars(one) for one in found] == [vars(one) for one in wanted]
 
 
+def test_three_hours_of_posteriors(small):
+    """The decoder alone: posteriors that stay, rise and fall, as words make them, and noise."""
+    facts, rng = small.runner.metadata, np.random.default_rng(5)
+    rate, labels = calls_per_second(facts), len(facts.labels)
+    calls = round(3 * 3600 * rate)
+    scores = np.repeat(rng.normal(0, 2.5, (calls // 8 + 1, labels)), 8, axis=0)[:calls]
+    scores = np.exp(scores + rng.normal(0, 0.5, scores.shape))
+    stored = (np.round(255 * scores / scores.sum(1, keepdims=True)) - 128).astype(np.int8)
+    decoder = Decoder(facts.labels, facts.decoder, rate)
+    wanted = [decoder.push(small.runner.outputs[0].dequantize(row), 0.0) for row in stored]
+    found = small.decode(stored)
+    assert (found >= 0).sum() > 1000
+    names = [facts.labels[label] if label >= 0 else None for label in found]
+    assert names == [one.keyword if one else None for one in wanted]
+
+
 def test_detections_are_the_desk_s(small, ten_minutes):
     """One feature in 100,000 is a step off, which now and then moves a detection by some calls."""
     desk = Spotter(open_model(SMALL, "tflm"))

@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     import numpy as np
     from rich.table import Table
 
+    from kws.firmware.parts import Part
     from kws.firmware.profile import Profile
 
+PART_NAMES = ("nrf52840", "stm32f411", "stm32u585", "rp2040", "esp32-s3")
 CPUS = ("cortex-m0", "cortex-m3", "cortex-m4", "cortex-m55")
 _LONGEST_S = 60.0
 
@@ -25,15 +27,20 @@ def main() -> None:
     from rich.console import Console
 
     from kws.firmware.emulated import profile
+    from kws.firmware.parts import PARTS, require
     from kws.tflite.metadata import metadata_of
 
     audio = _audio(arguments.wav, metadata_of(arguments.model).features.sample_rate_hz)
-    found = profile(arguments.model, audio, arguments.cpu)
+    chosen = [part for part in PARTS if arguments.part in (None, part.name.lower())]
+    cpu = arguments.cpu or (arguments.part and chosen[0].counts_as) or "cortex-m4"
+    found = profile(arguments.model, audio, cpu)
     console = Console(width=200, highlight=False)
     console.print(_takes(found))
-    console.print(_parts(found))
+    console.print(_parts(found, chosen))
     for one in found.detections if arguments.wav else ():
         print(f"{one.time_s:7.2f} s  {one.keyword}  {one.score:.2f}")
+    if arguments.part:
+        require(found, chosen[0], str(arguments.model))
 
 
 def _parse() -> argparse.Namespace:
@@ -44,7 +51,11 @@ def _parse() -> argparse.Namespace:
     parser.add_argument(
         "--wav", type=Path, metavar="FILE", help="sound to hear (default: noise); a minute at most"
     )
-    parser.add_argument("--cpu", choices=CPUS, default="cortex-m4")
+    on = parser.add_mutually_exclusive_group()
+    on.add_argument("--cpu", choices=CPUS, help="what to emulate (default: cortex-m4)")
+    on.add_argument(
+        "--part", choices=PART_NAMES, help="one part: its processor; status 2 where it does not fit"
+    )
     return parser.parse_args()
 
 
@@ -79,16 +90,16 @@ def _takes(found: "Profile") -> "Table":
     return table
 
 
-def _parts(found: "Profile") -> "Table":
+def _parts(found: "Profile", parts: "list[Part]") -> "Table":
     from rich.table import Table
 
-    from kws.firmware.parts import PARTS, fit
+    from kws.firmware.parts import fit
     from kws.firmware.profile import CYCLES_PER_INSTRUCTION
 
     table = Table(title="on common parts", title_justify="left")
     for name in ("part", "core", "flash", "RAM", "time", ""):
         table.add_column(name, justify="left" if name in ("part", "core", "") else "right")
-    for part in PARTS:
+    for part in parts:
         one = fit(found, part)
         time = "not counted" if one.time_share is None else f"{100 * one.time_share:.1f} %"
         shares = (f"{100 * one.flash_share:.1f} %", f"{100 * one.ram_share:.1f} %", time)

@@ -199,16 +199,20 @@ def _read(
         return numbers[name] * per_tick / each * times
 
     model = a_second("model", numbers["calls"], 1.0)
+    parts = {
+        "features": a_second("features", numbers["frames"], config.frames_per_second),
+        "model": model * rate,
+        "decoder": a_second("decoder", numbers["calls"], rate),
+    }
     return Profile(
         cpu=cpu,
         flash=flash,
         ram_bytes=numbers["ram"],
         stack_bytes=numbers["stack"],
         instructions={
-            "features": a_second("features", numbers["frames"], config.frames_per_second),
-            "model": model * rate,
-            "decoder": a_second("decoder", numbers["calls"], rate),
-            "whole": a_second("whole", samples, config.sample_rate_hz),
+            **parts,
+            "whole": sum(parts.values()),
+            "ran": a_second("whole", samples, config.sample_rate_hz),
         },
         per_mac=model / macs,
         detections=tuple(

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from kws.errors import ModelError
 from kws.firmware.profile import Cpu, Profile
 
 
@@ -52,3 +53,21 @@ def fit(profile: Profile, part: Part) -> Fit:
         ram_share=(profile.ram_bytes + profile.stack_bytes) / part.ram_bytes,
         time_share=profile.cycles / part.clock_hz if part.counts_as == profile.cpu else None,
     )
+
+
+def require(profile: Profile, part: Part, model: str) -> None:
+    """Refuse a firmware that a part is too small for.
+
+    Raises
+    ------
+    ModelError
+        Which of flash, RAM and time are too little, and by how much.
+    """
+    one = fit(profile, part)
+    shares = {"flash": one.flash_share, "RAM": one.ram_share, "time": one.time_share or 0.0}
+    over = [f"{100 * share:.0f} % of its {name}" for name, share in shares.items() if share > 1.0]
+    if over:
+        raise ModelError(
+            f"{model}: does not fit a {part.name}: it takes {' and '.join(over)}; a smaller model, "
+            "or a larger part"
+        )

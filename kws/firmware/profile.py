@@ -22,7 +22,8 @@ class Profile:
     stack_bytes: int
     """Most that was used of the stack"""
     instructions: dict[str, float]
-    """In a second of audio: features, model, decoder, and the whole as it ran"""
+    """In a second of audio: features, model, decoder, and the whole of them; ``ran``: a second of
+    the audio that was heard, of which a window model's first second has no call"""
     per_mac: float
     """Instructions of the model for a multiply-accumulate"""
     detections: tuple[Detection, ...]
