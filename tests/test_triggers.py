@@ -80,6 +80,17 @@ def test_what_ends_early_is_kept_too_and_a_folder_gets_more(tmp_path):
     assert len(read(tmp_path / paths[0], RATE)) == 5 * BLOCK
 
 
+def test_a_score_that_stays_high_is_kept_while_its_sound_is_there(tmp_path):
+    """Peak at 2.04 s, then ten seconds just below it."""
+    scores = [(0.0, 0.0)] * 100 + [(0.5, 0.1), (0.7, 0.1)] + [(0.6, 0.1)] * 500
+    run(tmp_path, scores)
+    first, *later = lines(tmp_path)
+    assert first[:4] == ["2.04", "near_misses", "yes", "0.700"]
+    blocks = np.round(read(tmp_path / first[4], RATE).reshape(-1, BLOCK)[:, 0] * 10_000).astype(int)
+    assert blocks.tolist() == list(range(102 - 75, 102 + 25))
+    assert len(later) >= 4
+
+
 def test_a_near_miss_that_lasts_to_the_end_is_kept(tmp_path):
     run(tmp_path, [(0.0, 0.0)] * 50 + [(0.0, 0.6)] * 10)
     assert [line[1:3] for line in lines(tmp_path)] == [["near_misses", "no"]]

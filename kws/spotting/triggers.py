@@ -79,14 +79,15 @@ class Triggers:
         self._pending, self._near = [], None
 
     def _watch_near(self, moment: Moment) -> None:
-        """A near miss is at the peak of its score: known once the score has fallen from it."""
+        """A near miss is at the peak of its score: known once the score has fallen from it, or has
+        stayed below it for a second."""
         share = moment.scores[: len(self.keywords)] / self._needed
         best = int(share.argmax())
         score, keyword = float(moment.scores[best]), self.keywords[best]
-        if NEAR <= share[best] < 1 and moment.time_s >= self._quiet_until_s:
-            if self._near is None or score > self._near.score:
-                self._near = _Pending("near_misses", keyword, score, moment.time_s)
-        elif self._near and share[best] < NEAR:
+        near = NEAR <= share[best] < 1 and moment.time_s >= self._quiet_until_s
+        if near and (self._near is None or score > self._near.score):
+            self._near = _Pending("near_misses", keyword, score, moment.time_s)
+        elif self._near and (share[best] < NEAR or moment.time_s >= self._near.time_s + _QUIET_S):
             self._pending.append(self._near)
             self._pending.sort(key=lambda pending: pending.time_s)
             self._near, self._quiet_until_s = None, moment.time_s + _QUIET_S
