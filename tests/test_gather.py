@@ -181,6 +181,28 @@ def test_a_wake_word(tmp_path):
     assert "broken.wav: not readable as audio" in notes[0]
 
 
+def test_the_word_is_found_in_a_long_recording(tmp_path):
+    """A chirp from 2.0 to 2.6 s in faint noise; in another file there is noise alone."""
+    rng = np.random.default_rng(0)
+    audio = rng.normal(0, 0.001, 4 * RATE)
+    hum = audio.copy()
+    at = np.arange(round(0.6 * RATE)) / RATE
+    audio[2 * RATE : 2 * RATE + len(at)] += 0.3 * np.sin(2 * np.pi * (300 + 900 * at) * at)
+    (tmp_path / "with").mkdir()
+    io.write(tmp_path / "with" / "late.wav", audio.astype(np.float32), RATE)
+    io.write(tmp_path / "with" / "noise.wav", hum.astype(np.float32), RATE)
+    (tmp_path / "with" / "torn.wav").write_text("no sound")
+    sound(tmp_path / "without" / "talk.wav")
+    clips, notes = gather_wake_word("alexa", [tmp_path / "with"], [tmp_path / "without"])
+    late, noise, _ = clips
+    assert late.start_s == pytest.approx(2.3 - 0.5, abs=0.03)
+    assert late.duration_s == 1.0
+    assert (noise.path.name, noise.start_s, noise.duration_s) == ("noise.wav", 0.0, None)
+    assert notes[0].startswith("left out: 1\n")
+    assert "torn.wav" in notes[0]
+    assert notes[1].startswith("nothing stands out, so the middle was taken: 1\n")
+
+
 def test_wake_words_that_cannot_be_gathered(tmp_path):
     sound(tmp_path / "with" / "a.wav")
     (tmp_path / "none").mkdir()
@@ -194,6 +216,8 @@ def test_wake_words_that_cannot_be_gathered(tmp_path):
         gather_wake_word("alexa", have, [tmp_path / "none"])
     with pytest.raises(DataError, match=r"not one negative recording can be read; .*b\.wav"):
         gather_wake_word("alexa", have, [tmp_path / "bad"])
+    with pytest.raises(DataError, match=r"not one positive recording can be read; .*b\.wav"):
+        gather_wake_word("alexa", [tmp_path / "bad"], have)
     with pytest.raises(DataError, match=r"a\.wav: among the positives and the negatives"):
         gather_wake_word("alexa", have, [tmp_path])
 
