@@ -169,6 +169,7 @@ def test_a_wake_word(tmp_path):
     sound(tmp_path / "without" / "talk.wav", 2.0)
     (tmp_path / "without" / "broken.wav").write_text("no sound")
     (tmp_path / "without" / "empty.wav").touch()
+    sound(tmp_path / "without" / "_background_noise_" / "hum.wav", 2.0)
     clips, notes = gather_wake_word("alexa", [tmp_path / "with"], [tmp_path / "without"])
     assert [(clip.label, clip.path.name, clip.start_s) for clip in clips] == [
         ("alexa", "a.wav", 0.0),
@@ -176,7 +177,8 @@ def test_a_wake_word(tmp_path):
         ("unknown", "talk.wav", 1.0),
     ]
     assert len(notes) == 1
-    assert notes[0].startswith("left out: 2\n")
+    assert notes[0].startswith("left out: 3\n")
+    assert "hum.wav: noise, to be mixed in" in notes[0]
     assert "empty.wav: empty" in notes[0]
     assert "broken.wav: not readable as audio" in notes[0]
 

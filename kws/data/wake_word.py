@@ -5,6 +5,7 @@ from pathlib import Path
 
 from kws.audio import io
 from kws.audio.word import find_words
+from kws.data.folder import NOISE_FOLDER
 from kws.data.manifest import Clip
 from kws.data.scan import Scan, Tally, scan
 from kws.data.splits import UNDECIDED
@@ -26,7 +27,8 @@ def gather_wake_word(
     word : the label of the positives.
     positives : folders of recordings of the word alone, a clip a file; of one that is longer than
         a clip, the piece with the word in its middle.
-    negatives : folders of recordings without the word; long ones are cut into pieces.
+    negatives : folders of recordings without the word; long ones are cut into pieces. What lies in
+        a ``_background_noise_`` is left out.
     clip_s : length of a piece, in seconds.
 
     Returns
@@ -116,7 +118,11 @@ def cut(path: Path, clip_s: float) -> list[Clip]:
 
 
 def _scan_all(folders: list[Path], what: str) -> Scan:
+    """Sound files at any depth; noise to be mixed in is no clip."""
     found = scan(*folders)
+    for path in [path for path in found.files if NOISE_FOLDER in path.parts]:
+        found.files.remove(path)
+        found.left_out.add(f"{path}: noise, to be mixed in")
     if not found.files:
         names = ", ".join(map(str, folders))
         raise DataError(f"{names}: no sound files among the {what} ({', '.join(io.SUFFIXES)})")
