@@ -7,7 +7,8 @@ import zipfile
 import pytest
 import yaml
 from c_package import WARNINGS, compiler
-from conftest import refused, run_tool
+from conftest import refused
+from test_tflm_package import write_stand_in
 
 from kws.errors import StorageError
 from kws.firmware.export import export
@@ -74,6 +75,10 @@ def stubs(folder, headers):
     return folder
 
 
+def sources_of(folder) -> list:
+    return sorted((folder / "src").glob("*.c*"))
+
+
 def compiles(*command) -> None:
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -84,22 +89,28 @@ def target(request):
     return request.param
 
 
-def test_the_package_compiles_where_it_lies(target, tiny_model, tmp_path):
+@pytest.fixture(params=["c", "tflm"])
+def engine(request):
+    return request.param
+
+
+def test_the_package_compiles_where_it_lies(target, engine, tiny_model, tmp_path):
     """Sources for each platform are in src; nothing is missing, nothing is there twice."""
-    export(tiny_model, tmp_path / "out", "c", "float", target)
-    sources = sorted((tmp_path / "out" / "src").glob("*.c"))
-    assert [path.name for path in sources] == [
-        *("kws.c", "kws_decoder.c", "kws_features.c", "kws_nn.c", "kws_self_test.c")
-    ]
-    for source in sources:
-        flags = ["-std=c99", *WARNINGS, "-DKWS_SELF_TEST", "-fsyntax-only"]
-        compiles(compiler("gcc"), *flags, source)
-    again = export(tiny_model, tmp_path / "out", "c", "float", target)
+    export(tiny_model, tmp_path / "out", engine, "float", target)
+    write_stand_in(tiny_model, tmp_path)
+    names = {path.name for path in sources_of(tmp_path / "out")}
+    both = {"kws.c", "kws_decoder.c", "kws_features.c", "kws_self_test.c"}
+    assert names == both | ({"kws_nn.c"} if engine == "c" else {"kws_nn.cpp", "kws_model.c"})
+    for source in sources_of(tmp_path / "out"):
+        flags = [*WARNINGS, "-DKWS_SELF_TEST", "-fsyntax-only", f"-I{tmp_path}"]
+        c = source.suffix == ".c"
+        compiles(compiler("gcc" if c else "g++"), "-std=c99" if c else "-std=c++11", *flags, source)
+    again = export(tiny_model, tmp_path / "out", engine, "float", target)
     assert all(path.is_file() for path in again)
 
 
-def test_arduino(tiny_model, tmp_path):
-    out, package = tmp_path / "out", ("c", "fixed", "arduino")
+def test_arduino(engine, tiny_model, tmp_path):
+    out, package = tmp_path / "out", (engine, "fixed", "arduino")
     export(tiny_model, out, *package)
     sketch = out / "examples" / "KeywordSpotting" / "KeywordSpotting.ino"
     headers = stubs(tmp_path / "stubs", ARDUINO)
@@ -110,6 +121,7 @@ def test_arduino(tiny_model, tmp_path):
     wanted = {"name", "version", "author", "maintainer", "sentence", "category", "architectures"}
     assert wanted <= facts.keys()
     assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 _.-]{0,62}", facts["name"])
+    assert facts.get("depends") == (None if engine == "c" else "Arduino_TensorFlowLite")
     with zipfile.ZipFile(out / "Kws_tiny.zip") as archive:
         inside = {name: archive.read(name) for name in archive.namelist()}
     assert inside == {
@@ -119,34 +131,40 @@ def test_arduino(tiny_model, tmp_path):
     }
 
 
-def test_esp_idf(tiny_model, tmp_path):
+def test_esp_idf(engine, tiny_model, tmp_path):
     out = tmp_path / "out"
-    export(tiny_model, out, "c", "float", "esp-idf")
+    export(tiny_model, out, engine, "float", "esp-idf")
     headers = stubs(tmp_path / "stubs", ESP_IDF)
     flags = ["-std=gnu11", *WARNINGS, f"-I{headers}", f"-I{out / 'src'}", "-fsyntax-only"]
     compiles(compiler("gcc"), *flags, out / "example" / "main.c")
-    listed = set(re.findall(r'"(src/\w+\.c)"', (out / "CMakeLists.txt").read_text()))
-    assert listed == {f"src/{path.name}" for path in (out / "src").glob("*.c")}
-    assert yaml.safe_load((out / "idf_component.yml").read_text())["dependencies"]["idf"] == ">=5.0"
+    cmake = (out / "CMakeLists.txt").read_text()
+    listed = set(re.findall(r'"(src/\w+\.c(?:pp)?)"', cmake))
+    assert listed == {f"src/{path.name}" for path in sources_of(out)}
+    needed = yaml.safe_load((out / "idf_component.yml").read_text())["dependencies"]
+    assert needed["idf"] == ">=5.0"
+    library = "esp-tflite-micro"
+    assert (f"espressif/{library}" in needed, f"REQUIRES {library}" in cmake) == (
+        (engine == "tflm",) * 2
+    )
 
 
-def test_zephyr(tiny_model, tmp_path):
+def test_zephyr(engine, tiny_model, tmp_path):
     out = tmp_path / "out"
-    export(tiny_model, out, "c", "float", "zephyr")
+    export(tiny_model, out, engine, "float", "zephyr")
     module = yaml.safe_load((out / "zephyr" / "module.yml").read_text())
     assert (out / module["build"]["cmake"] / "CMakeLists.txt").is_file()
     assert (out / module["build"]["kconfig"]).is_file()
-    listed = re.findall(r"\.\./(src/\w+\.c)", (out / "zephyr" / "CMakeLists.txt").read_text())
-    assert {out / name for name in listed} == set((out / "src").glob("*.c"))
+    cmake = (out / "zephyr" / "CMakeLists.txt").read_text()
+    listed = re.findall(r"\.\./(src/\w+\.c(?:pp)?)\n", cmake)
+    assert {out / name for name in listed} == set(sources_of(out))
     kconfig = (out / "zephyr" / "Kconfig").read_text()
     assert re.findall(r"^config (\w+)$", kconfig, re.M) == ["KWS", "KWS_SELF_TEST"]
+    assert ("TENSORFLOW_LITE_MICRO" in kconfig) == (engine == "tflm")
 
 
 def test_what_does_not_go_together_is_refused(tiny_model, tmp_path):
     to = ("export_firmware.py", tiny_model, "--out", tmp_path / "out")
     assert "micro_wake_word computes features of its own" in refused(*to, "--target", "esphome")
-    done = run_tool(*to, "--target", "arduino", status=2)
-    assert "--target arduino is for --engine c" in done.stderr
     assert not (tmp_path / "out").exists()
     export(tiny_model, tmp_path / "mine", "c", "float", "zephyr")
     (tmp_path / "mine" / "zephyr" / "notes.txt").write_text("mine")

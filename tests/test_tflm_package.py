@@ -90,27 +90,32 @@ int test_spot(const int16_t *audio, int samples, int *found, int most) {
 """
 
 
+def write_stand_in(model, folder) -> None:
+    """The headers of TFLM that a model's package includes, in a folder."""
+    adds = [
+        f"  TfLiteStatus {operator['add']}() {{ added++; return kTfLiteOk; }}"
+        for operator in package_facts(model)["operators"]
+    ]
+    (folder / "tflm_stand_in.h").write_text(STAND_IN % "\n".join(adds))
+    for header in HEADERS:
+        path = folder / header
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text('#include "tflm_stand_in.h"\n')
+
+
 class Board:
     """A package with the stand-in, compiled; the real interpreter answers."""
 
     def __init__(self, model, folder):
         export(model, folder)
-        adds = [
-            f"  TfLiteStatus {operator['add']}() {{ added++; return kTfLiteOk; }}"
-            for operator in package_facts(model)["operators"]
-        ]
-        (folder / "tflm_stand_in.h").write_text(STAND_IN % "\n".join(adds))
-        for header in HEADERS:
-            path = folder / header
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text('#include "tflm_stand_in.h"\n')
+        write_stand_in(model, folder)
         (folder / "driver.cc").write_text(DRIVER)
         objects = []
         for source in ("kws.c", "kws_features.c", "kws_decoder.c", "kws_model.c"):
             objects.append(source.replace(".c", ".o"))
             flags = ["-std=c99", *WARNINGS, "-fPIC", "-c", source, "-o", objects[-1]]
             _run([compiler("gcc"), *flags], folder)
-        sources = ["kws_nn.cc", "driver.cc"]
+        sources = ["kws_nn.cpp", "driver.cc"]
         flags = ["-std=c++11", *WARNINGS, "-I.", "-shared", "-fPIC", "-o", "board.so"]
         _run([compiler("g++"), *flags, *sources, *objects], folder)
         self.library = ctypes.CDLL(str(folder / "board.so"))

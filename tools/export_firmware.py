@@ -40,11 +40,9 @@ def main() -> None:
         "--target",
         choices=("generic", "arduino", "esp-idf", "zephyr", "esphome"),
         default="generic",
-        help="the platform whose build takes the C engine's package (default: generic)",
+        help="the platform whose build takes the package as it is (default: generic)",
     )
     arguments = parser.parse_args()
-    if arguments.target not in ("generic", "esphome") and arguments.engine != "c":
-        parser.error(f"--target {arguments.target} is for --engine c")
     from kws.errors import ModelError
     from kws.firmware.export import export
 

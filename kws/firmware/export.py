@@ -51,7 +51,7 @@ def export(
     engine : features and decoder are C99; the model is run by TensorFlow Lite for
         Microcontrollers (``tflm``), or is C99 too and needs no library (``c``).
     arithmetic : of the features in C: ``float`` where there is an FPU, else ``fixed``.
-    target : the platform whose build takes the C engine's package as it is.
+    target : the platform whose build takes the package as it is.
     profiles : what the firmware takes on processors, for the C engine's README.
 
     Returns
@@ -67,6 +67,8 @@ def export(
         When the folder holds something else, or cannot be written.
     """
     facts = {**package_facts(model_path, engine, arithmetic), "profiles": profiles}
+    files = templates_of(engine, arithmetic, target)
+    facts["sources"] = [name for name in files if re.fullmatch(r"src/.*[.](c|cpp)", name)]
     templates = Environment(
         loader=PackageLoader("kws.firmware"),
         undefined=StrictUndefined,
@@ -75,7 +77,6 @@ def export(
         keep_trailing_newline=True,
         autoescape=False,
     )
-    files = templates_of(engine, arithmetic, target)
     texts = {name: templates.get_template(file).render(facts) for name, file in files.items()}
     archive = f"Kws_{facts['identifier']}.zip" if target == "arduino" else ""
     return write_package(out_dir, texts, archive)

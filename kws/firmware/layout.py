@@ -15,7 +15,7 @@ _OWN: dict[EngineName, dict[str, str]] = {
         "kws_model.h": "kws_model.h.j2",
         "kws_model.c": "kws_model.c.j2",
         "kws_nn.h": "kws_nn_tflm.h.j2",
-        "kws_nn.cc": "kws_nn_tflm.cc.j2",
+        "kws_nn.cpp": "kws_nn_tflm.cpp.j2",
         "README.md": "README.md.j2",
     },
     "c": {
