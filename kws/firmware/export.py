@@ -69,6 +69,7 @@ def export(
     facts = {**package_facts(model_path, engine, arithmetic), "profiles": profiles}
     files = templates_of(engine, arithmetic, target)
     facts["sources"] = [name for name in files if re.fullmatch(r"src/.*[.](c|cpp)", name)]
+    facts["example"] = "example/wav.c" in files
     templates = Environment(
         loader=PackageLoader("kws.firmware"),
         undefined=StrictUndefined,

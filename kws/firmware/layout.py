@@ -58,6 +58,8 @@ def templates_of(
     readme = made.pop("README.md")
     if arithmetic == "fixed":
         made["kws_features.c"] = "kws_features_fixed.c.j2"
+    if engine == "c" and target == "generic":
+        made["example/wav.c"] = "wav.c.j2"
     folder = "" if target == "generic" else "src/"
     placed = {f"{folder}{name}": template for name, template in made.items()}
     return {**placed, **_FOR[target], "README.md": readme}
