@@ -8,8 +8,6 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 
@@ -20,6 +18,7 @@ from kws.data.big_files import check_space
 from kws.data.cluster import cluster
 from kws.data.examples import CHUNK, Examples, list_sources, make_features, more_sources
 from kws.data.folder import noise_files
+from kws.data.locks import making
 from kws.data.manifest import TRAINING
 from kws.data.material import material_files
 from kws.data.shards import Shards, is_written, read_facts, write_shard
@@ -27,7 +26,7 @@ from kws.data.source import Source
 from kws.data.spoken import SPOKEN, speak
 from kws.data.variants import Making, clean_making, training_making
 from kws.errors import DataError, StorageError
-from kws.files import storage_error, write_json
+from kws.files import write_json
 from kws.progress import progress
 from kws.recipe import Recipe
 
@@ -71,16 +70,16 @@ def load_examples(
     sources = list_sources(root, labels, split, recipe.data.silence_share, recipe.data.unseen)
     own = len(sources)
     if split == TRAINING:
-        making = training_making(recipe, root, sources)
-        with alone(cache_root):
+        made = training_making(recipe, root, sources)
+        with making(cache_root, SPOKEN):
             spoken = speak(recipe, cache_root.parent / SPOKEN)
         sources += more_sources(recipe, sources, spoken)
     else:
-        making = clean_making(recipe.features, recipe.clip_samples, root)
-    folder = cache_root / _key(sources, own, making, split)
-    with alone(cache_root):
+        made = clean_making(recipe.features, recipe.clip_samples, root)
+    folder = cache_root / _key(sources, own, made, split)
+    with making(cache_root, folder.name):
         if not (folder / "info.json").is_file():
-            _build(folder, [sources[:own], sources[own:]], making, recipe, split, dask)
+            _build(folder, [sources[:own], sources[own:]], made, recipe, split, dask)
         examples = _open(folder)
         try:
             _check(examples, sources, labels, recipe.data.max_bad_fraction, split, root)
@@ -219,18 +218,3 @@ def _check(
     if split == TRAINING and len(there := np.unique(examples.labels)) < len(labels):
         missing = next(label for i, label in enumerate(labels) if i not in there)
         raise DataError(f"{root}: no training clip of {missing!r} can be read: {first}")
-
-
-@contextmanager
-def alone(cache_root: Path) -> Iterator[None]:
-    """Let one process at a time build or prune; another waits."""
-    try:
-        cache_root.mkdir(parents=True, exist_ok=True)
-        with open(cache_root / ".lock", "w") as lock:
-            if os.name == "posix":
-                import fcntl
-
-                fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
-    except OSError as error:
-        raise storage_error(error, cache_root) from error

@@ -6,7 +6,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from kws.data.cache import VERSION, alone
+from kws.data.cache import VERSION
+from kws.data.locks import clearing
 from kws.errors import DataError
 from kws.files import storage_error
 
@@ -60,7 +61,7 @@ def prune_cache(root: Path, unused_days: float) -> list[Entry]:
         When something cannot be removed.
     """
     list_cache(root)  # nothing is locked, or written, in a folder that is no cache
-    with alone(root):
+    with clearing(root):
         gone = [
             entry
             for entry in list_cache(root)
