@@ -13,6 +13,11 @@ class Advance(Protocol):
     def __call__(self, count: int = 1, text: str = "", /) -> None: ...
 
 
+def tell(line: str) -> None:
+    """Say why nothing moves, on standard error."""
+    sys.stderr.write(line + "\n")
+
+
 @contextmanager
 def progress(title: str, total: int, unit: str) -> Iterator[Advance]:
     """Show how far a long job is, on standard error.

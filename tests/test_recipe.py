@@ -25,7 +25,7 @@ def small(tmp_path):
 def test_every_recipe_in_the_box_is_read(path):
     recipe = read_recipe(path)
     assert recipe.name == path.stem
-    assert recipe.clip_frames == 49
+    assert recipe.clip_frames == {1000: 49, 1500: 74}[recipe.data.clip_ms]
 
 
 def test_yes_and_no_are_words(small):

@@ -5,13 +5,13 @@ alone: two programs make two things at once, and the same thing once.
 """
 
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
 from kws.files import storage_error
+from kws.progress import tell
 
 _LOCK = ".lock"
 
@@ -64,5 +64,5 @@ def _wait(lock: IO[str], shared: bool, folder: Path) -> None:
     try:
         fcntl.flock(lock, kind | fcntl.LOCK_NB)
     except BlockingIOError:
-        print(f"waiting for another program that is at work in {folder}", file=sys.stderr)
+        tell(f"waiting for another program that is at work in {folder}")
         fcntl.flock(lock, kind)
