@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from kws.data.locks import clearing, making
+from kws.data.locks import clearing, filling
 from kws.errors import StorageError
 
 
 def hold(kind, root: Path, name: str, seconds: float, told) -> None:
-    with making(root, name) if kind == "making" else clearing(root):
+    with filling(root, name) if kind == "filling" else clearing(root):
         told.put(("in", name, time.monotonic()))
         time.sleep(seconds)
         told.put(("out", name, time.monotonic()))
@@ -38,9 +38,9 @@ def overlap(root, first, second) -> bool:
 @pytest.mark.parametrize(
     ("first", "second", "at_once"),
     [
-        (("making", "a"), ("making", "b"), True),
-        (("making", "a"), ("clearing", "all"), False),
-        (("clearing", "all"), ("making", "a"), False),
+        (("filling", "a"), ("filling", "b"), True),
+        (("filling", "a"), ("clearing", "all"), False),
+        (("clearing", "all"), ("filling", "a"), False),
     ],
 )
 def test_who_waits_for_whom(first, second, at_once, tmp_path):
@@ -50,7 +50,7 @@ def test_who_waits_for_whom(first, second, at_once, tmp_path):
 def test_the_same_thing_is_made_once_at_a_time_and_who_waits_says_so(tmp_path, capfd):
     context = multiprocessing.get_context("spawn")
     told = context.Queue()
-    args = [("making", tmp_path, "a", seconds, told) for seconds in (2.0, 0.0)]
+    args = [("filling", tmp_path, "a", seconds, told) for seconds in (2.0, 0.0)]
     two = [context.Process(target=hold, args=one) for one in args]
     two[0].start()
     assert told.get(timeout=60)[0] == "in"
@@ -62,7 +62,7 @@ def test_the_same_thing_is_made_once_at_a_time_and_who_waits_says_so(tmp_path, c
 
 
 def test_clearing_leaves_no_locks_of_others(tmp_path):
-    with making(tmp_path, "a"):
+    with filling(tmp_path, "a"):
         assert (tmp_path / ".a.lock").is_file()
     with clearing(tmp_path):
         assert [path.name for path in tmp_path.iterdir()] == [".lock"]
@@ -70,7 +70,7 @@ def test_clearing_leaves_no_locks_of_others(tmp_path):
 
 def test_a_folder_that_cannot_be_made_or_written(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(StorageError, match="file"), making(tmp_path / "file", "a"):
+    with pytest.raises(StorageError, match="file"), filling(tmp_path / "file", "a"):
         pass
-    with pytest.raises(StorageError, match="no space left"), making(tmp_path, "a"):
+    with pytest.raises(StorageError, match="no space left"), filling(tmp_path, "a"):
         raise OSError(28, "No space left on device")

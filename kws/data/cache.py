@@ -18,7 +18,7 @@ from kws.data.big_files import check_space
 from kws.data.cluster import cluster
 from kws.data.examples import CHUNK, Examples, list_sources, make_features, more_sources
 from kws.data.folder import noise_files
-from kws.data.locks import making
+from kws.data.locks import filling
 from kws.data.manifest import TRAINING
 from kws.data.material import material_files
 from kws.data.shards import Shards, is_written, read_facts, write_shard
@@ -70,16 +70,16 @@ def load_examples(
     sources = list_sources(root, labels, split, recipe.data.silence_share, recipe.data.unseen)
     own = len(sources)
     if split == TRAINING:
-        made = training_making(recipe, root, sources)
-        with making(cache_root, SPOKEN):
+        making = training_making(recipe, root, sources)
+        with filling(cache_root, SPOKEN):
             spoken = speak(recipe, cache_root.parent / SPOKEN)
         sources += more_sources(recipe, sources, spoken)
     else:
-        made = clean_making(recipe.features, recipe.clip_samples, root)
-    folder = cache_root / _key(sources, own, made, split)
-    with making(cache_root, folder.name):
+        making = clean_making(recipe.features, recipe.clip_samples, root)
+    folder = cache_root / _key(sources, own, making, split)
+    with filling(cache_root, folder.name):
         if not (folder / "info.json").is_file():
-            _build(folder, [sources[:own], sources[own:]], made, recipe, split, dask)
+            _build(folder, [sources[:own], sources[own:]], making, recipe, split, dask)
         examples = _open(folder)
         try:
             _check(examples, sources, labels, recipe.data.max_bad_fraction, split, root)

@@ -17,7 +17,7 @@ _LOCK = ".lock"
 
 
 @contextmanager
-def making(cache_root: Path, name: str) -> Iterator[None]:
+def filling(cache_root: Path, name: str) -> Iterator[None]:
     """Let one process at a time make ``name``; another waits, and says so.
 
     Raises
