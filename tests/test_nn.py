@@ -197,6 +197,7 @@ def test_batch_normalisation_learns_the_statistics_of_its_inputs():
     dropout = Dropout(tf.constant([1, 2]))
     for _ in range(600):
         built.stem(built.normalize(clips), built.zero_state(16)[:1], Dropout(tf.constant([1, 1])))
+        built.remember(built.batch_statistics())
     normal = built.normalize(clips)
     padded = tf.pad(normal[..., None], [[0, 0], [3, 0], [0, 0], [0, 0]])
     values = tf.nn.conv2d(padded, tf.reshape(conv.kernel, (5, 4, 1, 6)), 2, "VALID").numpy()

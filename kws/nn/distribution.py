@@ -15,11 +15,9 @@ import tensorflow as tf
 import tf_keras as keras
 
 from kws.errors import DataError
-from kws.nn.dropout import Dropout
 from kws.nn.models import KeywordModel
 from kws.nn.optimizers import make_optimizer
-from kws.nn.precision import is_compiled
-from kws.nn.steps import gradient_function
+from kws.nn.steps import change_function, part_function
 from kws.recipe import Recipe
 
 
@@ -84,7 +82,7 @@ class Distribution:
                 index = self._index(context)
                 part = [values[index * share : (index + 1) * share] for values in batch]
                 copy = copies[index % len(copies)]
-                flat, after = copy.gradients(*part, state, seed, tf.constant(index))
+                flat, after = copy.found(*part, state, seed, tf.constant(index))
                 return context.all_reduce(tf.distribute.ReduceOp.MEAN, flat), after
 
             return self._strategy.run(one, args=(state,))
@@ -128,39 +126,27 @@ class _Copy:
     """One replica's model and optimizer."""
 
     def __init__(self, model, optimizer, recipe: Recipe, replicas: int):
-        self.optimizer, self._learned = optimizer, model.learned()
-        convs = model.stem.convs if model.stem else []
-        self._kept = [v for c in convs if not c.folded for v in (c.mean, c.variance)]
-        compute, train = gradient_function(model, recipe), recipe.train
-        compiled = is_compiled(model, recipe)
+        self.optimizer = optimizer
+        find, change = (
+            part_function(model, recipe, replicas),
+            change_function(model, optimizer, recipe),
+        )
+        shapes: list[tf.TensorShape] = []
 
-        @tf.function(jit_compile=compiled)
-        def gradients(features, targets, taught, carried, state, seed, index):
-            dropout = _ShareOfDropout(seed, train.dropout, train.recurrent_dropout, index, replicas)
-            loss, after, found = compute(features, targets, taught, carried, state, dropout)
+        @tf.function
+        def found(features, targets, taught, carried, state, seed, index):
+            after, parts = find(features, targets, taught, carried, state, seed, index)
+            shapes[:] = [part.shape for part in parts]
             # One collective a step, whatever the number of variables.
-            parts = [tf.reshape(part, [-1]) for part in (loss, *found, *self._kept)]
-            return tf.concat(parts, axis=0), after
+            return tf.concat([tf.reshape(part, [-1]) for part in parts], axis=0), after
 
-        @tf.function(jit_compile=compiled)
+        @tf.function
         def apply(flat):
-            sizes = [1, *(variable.shape.num_elements() for variable in self._changed)]
-            loss, *parts = tf.split(flat, sizes)
-            shaped = [
-                tf.reshape(part, variable.shape)
-                for part, variable in zip(parts, self._changed, strict=True)
-            ]
-            count = len(self._learned)
-            optimizer.apply_gradients(zip(shaped[:count], self._learned, strict=True))
-            for variable, value in zip(self._kept, shaped[count:], strict=True):
-                variable.assign(value)
-            return loss[0]
+            parts = tf.split(flat, [shape.num_elements() for shape in shapes])
+            pairs = zip(parts, shapes, strict=True)
+            return change([tf.reshape(part, shape) for part, shape in pairs])
 
-        self.gradients, self.apply = gradients, apply
-
-    @property
-    def _changed(self) -> list[tf.Variable]:
-        return [*self._learned, *self._kept]
+        self.found, self.apply = found, apply
 
     @classmethod
     def of(cls, model, optimizer, recipe: Recipe, replicas: int, device: str) -> "_Copy":
@@ -174,15 +160,3 @@ class _Copy:
             for mine, theirs in pairs:
                 mine.assign(theirs)
             return cls(twin, own, recipe, replicas)
-
-
-class _ShareOfDropout(Dropout):
-    """Dropout of a replica's part of a batch: as the whole batch would drop there."""
-
-    def __init__(self, seed, rate: float, state_rate: float, index: tf.Tensor, replicas: int):
-        super().__init__(seed, rate, state_rate)
-        self._index, self._replicas = index, replicas
-
-    def _mask(self, shape: tuple[int, ...], rate: float) -> tf.Tensor:
-        whole = super()._mask((shape[0] * self._replicas, *shape[1:]), rate)
-        return tf.reshape(whole, (self._replicas, *shape))[self._index]

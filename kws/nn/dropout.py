@@ -1,6 +1,16 @@
 """Dropout that a seed decides, so that a resumed training drops what the unbroken one drops."""
 
+from dataclasses import dataclass
+
 import tensorflow as tf
+
+
+@dataclass(frozen=True)
+class Part:
+    """Which of ``count`` equal parts of a batch; ``index`` is a scalar int32."""
+
+    index: tf.Tensor
+    count: int
 
 
 class Dropout:
@@ -10,10 +20,19 @@ class Dropout:
     ----------
     rate : share of a layer's inputs that is set to 0, drawn anew for each frame.
     state_rate : share of the units whose state the matrix products do not see, in a clip.
+    part : of the batch that the values are of, where they are not of all; what is dropped is what
+        would be dropped there of the whole.
     """
 
-    def __init__(self, seed: tf.Tensor, rate: float = 0.0, state_rate: float = 0.0):
+    def __init__(
+        self,
+        seed: tf.Tensor,
+        rate: float = 0.0,
+        state_rate: float = 0.0,
+        part: Part | None = None,
+    ):
         self._seed, self._rate, self._state_rate, self._drawn = seed, rate, state_rate, 0
+        self._part = part or Part(tf.constant(0), 1)
 
     def inputs(self, values: tf.Tensor, raw: bool = False) -> tf.Tensor:
         return values if raw or not self._rate else self.of(self._rate, values)
@@ -27,5 +46,7 @@ class Dropout:
 
     def _mask(self, shape: tuple[int, ...], rate: float) -> tf.Tensor:
         self._drawn += 1
-        drawn = tf.random.stateless_uniform(shape, self._seed + tf.constant([self._drawn, 0]))
-        return tf.cast(drawn >= rate, tf.float32) / (1 - rate)
+        whole = (shape[0] * self._part.count, *shape[1:])
+        drawn = tf.random.stateless_uniform(whole, self._seed + tf.constant([self._drawn, 0]))
+        own = tf.reshape(drawn, (self._part.count, *shape))[self._part.index]
+        return tf.cast(own >= rate, tf.float32) / (1 - rate)

@@ -35,7 +35,7 @@ class SameConv(Conv):
         normalized, mean, variance = tf.compat.v1.nn.fused_batch_norm(
             values, self.gamma, tf.zeros_like(self.gamma), epsilon=EPSILON
         )
-        self.remember(mean, variance)
+        self.batch = (mean, variance)
         return normalized
 
 

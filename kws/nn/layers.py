@@ -44,7 +44,7 @@ class Attention(keras.layers.Layer):
         size = int(shape[-1])
         self.kernel = self.add_weight("kernel", (size, 1), initializer="glorot_uniform")
         self.points = Points(self, ["scores"], {"scores": 8.0})
-        self.kernel_point = WeightPoint(self, "kernel_range", (size, 1), False)
+        self.kernel_point = WeightPoint(per_channel=False)
         super().build(shape)
 
     def call(self, values: tf.Tensor) -> tf.Tensor:
@@ -69,9 +69,7 @@ class Head(keras.layers.Layer):
         self.kernel = self.add_weight("kernel", (size, self.classes), initializer="glorot_uniform")
         self.bias = self.add_weight("bias", (self.classes,), initializer="zeros")
         self.points = Points(self, ["logits"])
-        self.kernel_point = WeightPoint(
-            self, "kernel_range", (size, self.classes), self.per_channel
-        )
+        self.kernel_point = WeightPoint(self.per_channel)
         super().build(shape)
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:

@@ -151,6 +151,19 @@ class KeywordModel(keras.Model):
         for points in self.all_points():
             points.mode = mode
 
+    def batch_statistics(self) -> list[tf.Tensor]:
+        """What batch normalisation took of the batch, in training; in the graph of the call."""
+        return [part for conv in self._normalizing() for part in conv.batch]
+
+    def remember(self, statistics: list[tf.Tensor]) -> None:
+        """Move what batch normalisation keeps towards a batch's statistics."""
+        pairs = zip(statistics[::2], statistics[1::2], strict=True)
+        for conv, (mean, variance) in zip(self._normalizing(), pairs, strict=False):
+            conv.remember(mean, variance)
+
+    def _normalizing(self) -> list[Any]:
+        return [conv for conv in self.stem.convs if not conv.folded] if self.stem else []
+
     def fold(self) -> None:
         """End batch normalisation; functions must be traced anew."""
         if self.stem:

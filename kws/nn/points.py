@@ -2,7 +2,7 @@
 
 Three ways to run the same model: ``float`` (points do nothing), ``record`` (eager; points collect
 the ranges of what passes), ``int8`` (points round as int8 does, with straight-through gradients).
-Ranges and rounding are those of tensorflow-model-optimization's quantizers.
+Measured ranges are those of tensorflow-model-optimization's quantizers.
 """
 
 from collections.abc import Callable
@@ -97,15 +97,18 @@ def _percentiles(value: tf.Tensor, percents: list[float]) -> list[tf.Tensor]:
 
 
 class WeightPoint:
-    """The quantization point of a kernel: symmetric, its range the kernel's own at every step."""
+    """The quantization point of a kernel: symmetric, its range the kernel's own at every step.
 
-    def __init__(
-        self, layer: keras.layers.Layer, name: str, shape: tuple[int, int], per_channel: bool
-    ):
-        self._quantizer = quantizers.LastValueQuantizer(
-            num_bits=8, per_axis=per_channel, symmetric=True, narrow_range=True
-        )
-        self._range = self._quantizer.build(shape, name, layer)
+    As tensorflow-model-optimization's ``LastValueQuantizer``, but it keeps the range in no
+    variable: parts of a batch that change none are computed at once.
+
+    Parameters
+    ----------
+    per_channel : each column has a range of its own.
+    """
+
+    def __init__(self, per_channel: bool):
+        self._per_channel = per_channel
         self.clusters: Callable[[tf.Tensor], tf.Tensor] | None = None
         """In training with few values, what gives each weight its one; see kws.nn.compress."""
 
@@ -114,7 +117,25 @@ class WeightPoint:
             kernel = self.clusters(kernel)
         if mode != "int8":
             return kernel
-        return self._quantizer(kernel, training=True, weights=self._range)
+        return _rounded_per_column(kernel) if self._per_channel else _rounded(kernel)
+
+
+# Every weight is within the range, the largest too, whatever rounding the range itself has seen:
+# so all slopes pass.
+@tf.custom_gradient
+def _rounded(kernel: tf.Tensor) -> tuple[tf.Tensor, Callable]:
+    high = tf.reduce_max(tf.abs(kernel))
+    found = tf.quantization.fake_quant_with_min_max_vars(kernel, -high, high, narrow_range=True)
+    return found, lambda slope: slope
+
+
+@tf.custom_gradient
+def _rounded_per_column(kernel: tf.Tensor) -> tuple[tf.Tensor, Callable]:
+    high = tf.reduce_max(tf.abs(kernel), axis=0)
+    found = tf.quantization.fake_quant_with_min_max_vars_per_channel(
+        kernel, -high, high, narrow_range=True
+    )
+    return found, lambda slope: slope
 
 
 class KerasOps:

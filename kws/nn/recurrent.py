@@ -5,6 +5,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from kws.nn.cells import CELLS
+from kws.nn.loop import over_frames
 from kws.nn.points import KerasOps, Points, WeightPoint
 from kws.nn.scan import scan
 
@@ -57,9 +58,9 @@ class Recurrent(keras.layers.Layer):
         prefixes = ("x", "h") if cell.recurrent else ("x",)
         products = [f"{prefix}.{gate}" for prefix in prefixes for gate in cell.gates]
         self.points = Points(self, [*products, *cell.points], cell.limits)
-        self.kernel_points = self._weight_points("kernel", size)
+        self.kernel_points = self._weight_points()
         if cell.recurrent:
-            self.recurrent_points = self._weight_points("recurrent_kernel", self.units)
+            self.recurrent_points = self._weight_points()
         super().build(shape)
 
     def call(
@@ -84,45 +85,37 @@ class Recurrent(keras.layers.Layer):
             point(block, self.points.mode)
             for point, block in zip(self.kernel_points, self._blocks(self.kernel), strict=True)
         ]
-        products = inputs @ tf.concat(kernels, axis=-1) + self._bias(0)
-        x = self._gates("x", tf.transpose(products, [1, 0, 2]))
+        # Frames first: a loop over them reads whole rows.
+        frames = self._in_order(tf.transpose(inputs, [1, 0, 2]))
+        products = frames @ tf.concat(kernels, axis=-1) + self._bias(0)
         if self.points.mode == "float" and self.cell.linear is not None:
-            outputs, states = self._at_once(x, states)
+            outputs, states = self._at_once(products, states)
         else:
-            outputs, states = self._step_by_step(x, states, mask)
-        return tf.transpose(outputs, [1, 0, 2]), states
+            outputs, states = self._step_by_step(products, states, mask)
+        return tf.transpose(self._in_order(outputs), [1, 0, 2]), states
 
-    def _at_once(self, x: dict[str, tf.Tensor], states: States) -> tuple[tf.Tensor, States]:
-        keep, drive = self.cell.linear(KerasOps(self.points), x)
-        if self.backward:
-            keep, drive = keep[::-1], drive[::-1]
+    def _in_order(self, frames: tf.Tensor) -> tf.Tensor:
+        return frames[::-1] if self.backward else frames
+
+    def _at_once(self, products: tf.Tensor, states: States) -> tuple[tf.Tensor, States]:
+        keep, drive = self.cell.linear(KerasOps(self.points), self._parts(products))
         outputs = scan(keep, drive, states[0])
-        return (outputs[::-1] if self.backward else outputs), (outputs[-1],)
+        return outputs, (outputs[-1],)
 
     def _step_by_step(
-        self, x: dict[str, tf.Tensor], states: States, mask: tf.Tensor | None
+        self, products: tf.Tensor, states: States, mask: tf.Tensor | None
     ) -> tuple[tf.Tensor, States]:
-        frames, ops = next(iter(x.values())).shape[0], KerasOps(self.points)
-        recurrent, biases = self._recurrent_kernel(), self.cell.biases
-        outputs = tf.TensorArray(tf.float32, frames, element_shape=states[0].shape)
+        ops, recording = KerasOps(self.points), self.points.mode == "record"
+        if recording:  # of the input's products, the ranges over all frames at once
+            self._gates("x", products)
 
-        def body(count, states, outputs):
-            at = frames - 1 - count if self.backward else count
-            h = {}
-            if recurrent is not None:
-                heard = states[0] if mask is None else states[0] * mask
-                products = heard @ recurrent
-                h = self._gates("h", products + self._bias(1) if biases == 2 else products)
-            states = self.cell.step(ops, {gate: x[gate][at] for gate in x}, h, states)
-            return count + 1, states, outputs.write(at, states[0])
+        def step(here: tf.Tensor, heard: tf.Tensor | None, states: States) -> States:
+            x = self._parts(here) if recording else self._gates("x", here)
+            h = {} if heard is None else self._gates("h", heard)
+            return self.cell.step(ops, x, h, states)
 
-        _, states, outputs = tf.while_loop(
-            lambda count, *_: count < frames,
-            body,
-            (tf.constant(0), tuple(states), outputs),
-            maximum_iterations=frames,
-        )
-        return outputs.stack(), states
+        bias = self._bias(1) if self.cell.biases == 2 else None
+        return over_frames(step, products, tuple(states), self._recurrent_kernel(), bias, mask)
 
     def _recurrent_kernel(self) -> tf.Tensor | None:
         if not self.cell.recurrent:
@@ -131,12 +124,9 @@ class Recurrent(keras.layers.Layer):
         points = zip(self.recurrent_points, blocks, strict=True)
         return tf.concat([point(block, self.points.mode) for point, block in points], axis=-1)
 
-    def _weight_points(self, name: str, size: int) -> list[WeightPoint]:
+    def _weight_points(self) -> list[WeightPoint]:
         """A quantization point for each gate's columns of a kernel: each is an operator's."""
-        return [
-            WeightPoint(self, f"{name}_{gate}", (size, len(blocks) * self.units), self.per_channel)
-            for gate, blocks in self.cell.gates.items()
-        ]
+        return [WeightPoint(self.per_channel) for _ in self.cell.gates]
 
     def _blocks(self, columns: tf.Tensor) -> list[tf.Tensor]:
         """A kernel's or bias's columns by gate."""
@@ -153,11 +143,13 @@ class Recurrent(keras.layers.Layer):
         return bias if order == sorted(order) else tf.concat(self._blocks(bias), axis=-1)
 
     def _gates(self, prefix: str, products: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Split products into gates, each with its own quantization point."""
+        """The parts of products by gate, each through its quantization point."""
+        parts = self._parts(products)
+        return {gate: self.points(f"{prefix}.{gate}", part) for gate, part in parts.items()}
+
+    def _parts(self, products: tf.Tensor) -> dict[str, tf.Tensor]:
         sizes = [len(blocks) * self.units for blocks in self.cell.gates.values()]
-        parts = tf.split(products, sizes, axis=-1)
-        named = zip(self.cell.gates, parts, strict=True)
-        return {gate: self.points(f"{prefix}.{gate}", part) for gate, part in named}
+        return dict(zip(self.cell.gates, tf.split(products, sizes, axis=-1), strict=True))
 
     def _first_bias(self, shape: tuple[int, ...], dtype=None) -> tf.Tensor:
         bias = np.zeros(shape)

@@ -14,6 +14,7 @@ from kws.data.stats import FeatureStats
 from kws.nn.models import KeywordModel, build_model
 from kws.nn.naive import CLASSES, FRAMES, SIZE
 from kws.nn.optimizers import make_optimizer
+from kws.nn.parts import in_parts, mean, parts_of
 from kws.nn.points import Mode
 from kws.nn.steps import train_step
 from kws.recipe import Recipe
@@ -53,28 +54,25 @@ def _batch() -> tuple[tf.Tensor, tf.Tensor]:
     return tf.constant(features), tf.constant(rng.integers(0, CLASSES, BATCH), tf.int32)
 
 
-def _step(model: keras.Model, logits: Callable[[tf.Tensor], tf.Tensor], compiled: bool):
-    features, labels = _batch()
-    optimizer = keras.optimizers.Adam(0.001)
-    optimizer.build(model.trainable_variables)
-
-    @tf.function(jit_compile=compiled)
-    def step(features: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-        with tf.GradientTape() as tape:
-            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits(features))
-            loss = tf.reduce_mean(losses)
-        gradients = tape.gradient(loss, model.trainable_variables)
-        optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
-        return loss
-
-    step(features, labels)  # compiled before it is timed
-    return lambda: step(features, labels).numpy()
+def _classify(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
 
 
 def _keras_step(units: int):
     model = keras.Sequential([keras.layers.GRU(units), keras.layers.Dense(CLASSES)])
     model.build((BATCH, FRAMES, SIZE))
-    return _step(model, lambda features: model(features, training=True), compiled=False)
+    optimizer = keras.optimizers.Adam(0.001)
+    optimizer.build(model.trainable_variables)
+
+    @tf.function
+    def step(features: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        with tf.GradientTape() as tape:
+            loss = _classify(labels, model(features, training=True))
+        gradients = tape.gradient(loss, model.trainable_variables)
+        optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
+        return loss
+
+    return _timed(step)
 
 
 def _our_step(units: int, mode: Mode):
@@ -86,7 +84,36 @@ def _our_step(units: int, mode: Mode):
         for points in model.all_points():
             points.set_recorded()
     model.set_mode(mode)
-    return _step(model, lambda features: model(features)[0][:, -1], compiled=True)
+    optimizer, learned = keras.optimizers.Adam(0.001), model.learned()
+    optimizer.build(learned)
+
+    @tf.function(jit_compile=True)
+    def find(features: tf.Tensor, labels: tf.Tensor, _part: tf.Tensor) -> list[tf.Tensor]:
+        with tf.GradientTape() as tape:
+            loss = _classify(labels, model(features)[0][:, -1])
+        return [loss, *tape.gradient(loss, learned)]
+
+    @tf.function(jit_compile=True)
+    def change(found: list[tf.Tensor]) -> tf.Tensor:
+        optimizer.apply_gradients(zip(found[1:], learned, strict=True))
+        return found[0]
+
+    @tf.function
+    def step(features: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        return change(mean(in_parts(find, (features, labels), parts_of(BATCH))))
+
+    return _timed(step)
+
+
+def _timed(step: Callable) -> Callable[[], None]:
+    """A step on one batch, compiled before it is timed."""
+    features, labels = _batch()
+
+    def run() -> None:
+        step(features, labels).numpy()
+
+    run()
+    return run
 
 
 def input_bound_share(folder: Path, units: int = 64) -> float:

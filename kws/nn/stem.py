@@ -40,6 +40,8 @@ class Conv(keras.layers.Layer):
         super().__init__(**kwargs)
         self.kind, self.channels, self.folded = kind, channels, folded
         self.taps, self.stride = (taps[0], taps[1]), (stride[0], stride[1])
+        self.batch: tuple[tf.Tensor, ...] = ()
+        """Mean and variance (channels,) of the last call's batch, in the same graph"""
 
     def build(self, shape) -> None:
         rows = self.taps[0] * self.taps[1] * (1 if self.kind == "depthwise" else int(shape[-1]))
@@ -51,8 +53,7 @@ class Conv(keras.layers.Layer):
         self.mean = add("mean", columns, initializer="zeros", trainable=False)
         self.variance = add("variance", columns, initializer="ones", trainable=False)
         self.points = Points(self, ["relu"])
-        shape = (rows, self.channels)
-        self.kernel_point = WeightPoint(self, "kernel_range", shape, self.per_channel)
+        self.kernel_point = WeightPoint(self.per_channel)
         super().build(shape)
 
     @property
@@ -63,7 +64,7 @@ class Conv(keras.layers.Layer):
     def call(self, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         """(batch, frames, bands, channels) to fewer frames and bands, as taps and stride have it.
 
-        With ``training`` the batch's own mean and variance are used, and remembered.
+        With ``training`` the batch's own mean and variance are used, and are ``batch`` afterwards.
         """
         self.points.prepare()
         kernel = self.kernel_point(self.kernel, self.points.mode)
@@ -94,7 +95,7 @@ class Conv(keras.layers.Layer):
             return (values - self.mean) * (self.gamma / tf.sqrt(self.variance + EPSILON))
         scale = tf.convert_to_tensor(self.gamma)
         values, mean, variance = batch_normalize(values, scale, EPSILON)
-        self.remember(mean, variance)
+        self.batch = (mean, variance)
         return values
 
     def remember(self, mean: tf.Tensor, variance: tf.Tensor) -> None:

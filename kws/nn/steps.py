@@ -5,9 +5,10 @@ from collections.abc import Callable
 import tensorflow as tf
 import tf_keras as keras
 
-from kws.nn.dropout import Dropout
+from kws.nn.dropout import Dropout, Part
 from kws.nn.losses import asked, divergence, loss_of
 from kws.nn.models import KeywordModel
+from kws.nn.parts import in_parts, mean, parts_of
 from kws.nn.precision import SCALE, is_compiled, is_mixed, unscaled
 from kws.recipe import Recipe
 
@@ -25,39 +26,49 @@ def train_step(
 ) -> Callable:
     """A compiled step for the mode that the model is in.
 
+    The batch is computed in parts (:mod:`kws.nn.parts`), of which batch normalisation takes mean
+    and variance of each alone; all else is as for the whole batch at once.
+
     Returns
     -------
     a function of features (batch, frames, size), targets and taught (batch, classes), carried
     (batch, 1), 1 where a clip starts from ``state``, state, as the model takes it, and seed (2,)
     int32, which decides dropout; it gives the loss and the state after the clips.
     """
-    gradients_of, learned = gradient_function(model, recipe), model.learned()
+    count = parts_of(recipe.train.batch_size) if is_compiled(model, recipe) else 1
+    find, change = part_function(model, recipe, count), change_function(model, optimizer, recipe)
 
-    @tf.function(jit_compile=is_compiled(model, recipe))
+    @tf.function
     def step(features, targets, taught, carried, state, seed):
-        dropout = Dropout(seed, recipe.train.dropout, recipe.train.recurrent_dropout)
-        loss, after, gradients = gradients_of(features, targets, taught, carried, state, dropout)
-        optimizer.apply_gradients(zip(gradients, learned, strict=True))
-        return loss, after
+        def one(features, targets, taught, carried, *rest):
+            return find(features, targets, taught, carried, rest[:-1], seed, rest[-1])
+
+        found = in_parts(one, (features, targets, taught, carried, *state), count)
+        states = zip(*(after for after, _ in found), strict=True)
+        after = tuple(tf.concat(parts, axis=0) for parts in states)
+        return change(mean([parts for _, parts in found])), after
 
     return step
 
 
-def gradient_function(model: KeywordModel, recipe: Recipe) -> Callable:
-    """What a step does before it changes the learned weights, to be compiled.
+def part_function(model: KeywordModel, recipe: Recipe, count: int) -> Callable:
+    """What a step finds in one of ``count`` parts of a batch, compiled; no variable is changed.
 
     Returns
     -------
-    a function as :func:`train_step` gives it, but with a :class:`Dropout` in place of its seed; it
-    gives the loss, the state after the clips, and the gradients of ``model.learned()``.
+    a function as :func:`train_step` gives it, of a part, with its index (int32) after the seed; it
+    gives the state after the clips, and what :func:`change_function` takes the mean of.
     """
     quantized, learned = model.mode == "int8", model.learned()
     mixed = is_mixed(model, recipe)
 
-    def gradients_of(features, targets, taught, carried, state, dropout):
+    @tf.function(jit_compile=is_compiled(model, recipe))
+    def find(features, targets, taught, carried, state, seed, index):
         state = tuple(_carry(carried, last) for last in state)
+        rates = recipe.train.dropout, recipe.train.recurrent_dropout
+        dropout = None if quantized else Dropout(seed, *rates, Part(index, count))
         with tf.GradientTape() as tape:
-            logits, after = model(features, state, None if quantized else dropout)
+            logits, after = model(features, state, dropout)
             loss = total = loss_of(logits, targets, taught, recipe)
             if quantized:
                 model.set_mode("float")
@@ -70,9 +81,30 @@ def gradient_function(model: KeywordModel, recipe: Recipe) -> Callable:
             if mixed:
                 total *= SCALE
         gradients = tape.gradient(total, learned)
-        return loss, after, unscaled(gradients) if mixed else gradients
+        statistics = [] if quantized else model.batch_statistics()
+        return after, [loss, *(unscaled(gradients) if mixed else gradients), *statistics]
 
-    return gradients_of
+    return find
+
+
+def change_function(
+    model: KeywordModel, optimizer: keras.optimizers.Optimizer, recipe: Recipe
+) -> Callable:
+    """What a step makes of the loss, the gradients and the batch's statistics; gives the loss."""
+    learned = model.learned()
+
+    @tf.function(jit_compile=is_compiled(model, recipe))
+    def change(found):
+        loss, gradients, statistics = (
+            found[0],
+            found[1 : 1 + len(learned)],
+            found[1 + len(learned) :],
+        )
+        optimizer.apply_gradients(zip(gradients, learned, strict=True))
+        model.remember(statistics)
+        return loss
+
+    return change
 
 
 def _carry(carried: tf.Tensor, state: tf.Tensor) -> tf.Tensor:
