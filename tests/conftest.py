@@ -7,19 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tiny_models import model_bytes, untrained
+from tones import RATE, chirp, tone_model
 from virtual_microphone import missing_parts, virtual_microphone
 
 from kws.audio.io import fit, write
-from kws.recipe import DecoderConfig, FeatureConfig
-from kws.recipe_model import ModelConfig
-from kws.tflite.emit_stream import build_stream
-from kws.tflite.emit_window import build_window
-from kws.tflite.metadata import NAME, Metadata, metadata_json
-from kws.tflite.random_weights import random_weights
-from kws.tflite.weights import ModelWeights
 
 ROOT = Path(__file__).resolve().parents[1]
-LABELS = ("yes", "no", "unknown", "silence")
 
 
 @pytest.fixture(scope="session")
@@ -41,46 +35,6 @@ def microphone(tmp_path_factory):
         yield virtual
 
 
-def untrained(units=(16,), bidirectional=False, classes=4, per_channel=False, **model):
-    """The weights of an untrained model; more keys of a recipe's model section may be given."""
-    values = {"units": list(units), "bidirectional": bidirectional, **model}
-    config = ModelConfig.model_validate(values, strict=False)
-    return random_weights(config, classes, per_channel=per_channel)
-
-
-def metadata(
-    form: str, state: str = "none", precision: str = "int8", labels=LABELS, stride: int = 1
-) -> Metadata:
-    features = FeatureConfig()
-    return Metadata(
-        recipe="tiny",
-        labels=labels,
-        features=features,
-        form=form,
-        state=state,
-        precision=precision,
-        frames_per_step=stride if form == "stream" else 49 - 49 % stride,
-        clip_ms=1000.0,
-        decoder=DecoderConfig(),
-        macs_per_second=1,
-    )
-
-
-def model_bytes(
-    weights: ModelWeights, form: str, state: str = "explicit", int8: bool = True
-) -> bytes:
-    """The file of an untrained model."""
-    precision = "int8" if int8 else "float32"
-    state_kept = state if form == "stream" else "none"
-    facts = metadata(form, state_kept, precision, stride=weights.stride)
-    if form == "stream":
-        builder = build_stream(weights, state, int8, "tiny")
-    else:
-        builder = build_window(weights, facts.frames_per_step, int8, "tiny")
-    builder.add_metadata(NAME, metadata_json(facts))
-    return builder.finish()
-
-
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory) -> Path:
     """A stream model of 16 units, untrained."""
@@ -97,6 +51,14 @@ def tiny_window_model(tmp_path_factory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def hearing(tmp_path_factory) -> Path:
+    """A stream model that hears a tone of 1 kHz as `yes` and one of 3 kHz as `no`."""
+    path = tmp_path_factory.mktemp("model") / "tones.tflite"
+    path.write_bytes(tone_model("stream"))
+    return path
+
+
 TONES = {"low": (300.0, 500.0), "high": (2500.0, 3500.0), "middle": (900.0, 1400.0)}
 """Hz, from and to, of the chirps that stand for words in :func:`tone_data`."""
 
@@ -108,12 +70,8 @@ def tone_data(tmp_path_factory) -> Path:
     rng = np.random.default_rng(0)
     for word, (start, end) in TONES.items():
         for speaker in range(40):
-            seconds = rng.uniform(0.3, 0.5)
-            time = np.arange(round(16000 * seconds)) / 16000
-            pitch = rng.uniform(0.9, 1.1) * (start + (end - start) * time / seconds)
-            chirp = np.sin(2 * np.pi * np.cumsum(pitch) / 16000) * np.hanning(len(time)) * 0.3
-            audio = fit(chirp.astype(np.float32), 16000) + rng.normal(0, 1e-3, 16000)
-            write(root / word / f"{word}{speaker:03d}_nohash_0.wav", audio, 16000)
+            audio = fit(chirp(start, end, rng), RATE) + rng.normal(0, 1e-3, RATE)
+            write(root / word / f"{word}{speaker:03d}_nohash_0.wav", audio, RATE)
     noise = rng.normal(0, 0.1, 16000 * 5)
     write(root / "_background_noise_" / "white.wav", noise, 16000)
     return root

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 from conftest import refused, run_tool
-from test_spotter import RATE, tone_model, tones
+from tones import RATE, tones
 
 from kws.audio.annotation import SpokenWord, read_words
 from kws.audio.io import read, write
@@ -165,9 +165,8 @@ def test_utterances_with_the_word_are_left_out(wake):
         utterances(wake / "speech", "t")
 
 
-def test_both_from_the_terminal(spec, wake, tmp_path):
-    model = tmp_path / "tones.tflite"
-    model.write_bytes(tone_model("stream"))
+def test_both_from_the_terminal(spec, wake, hearing, tmp_path):
+    model = hearing
     long = tmp_path / "long"
     said = run_tool(
         *("prepare_data.py", "long-wav", spec / "long_wav_spec.json", "--out", long),

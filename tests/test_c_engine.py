@@ -5,7 +5,8 @@ import subprocess
 import numpy as np
 import pytest
 from c_package import SOURCES, WARNINGS, build_package, compiler
-from conftest import ROOT, model_bytes, refused, untrained
+from conftest import ROOT, refused
+from tiny_models import model_bytes, untrained
 
 from kws.audio.features import extract
 from kws.audio.io import as_int16, fit, read

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras as keras
-from conftest import model_bytes, untrained
 from pydantic import ValidationError
+from tiny_models import model_bytes, untrained
 
 from kws.data.stats import FeatureStats
 from kws.errors import ModelError

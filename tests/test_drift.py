@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import model_bytes, untrained
+from tiny_models import model_bytes, untrained
 
 from kws.tflite.interpreter import Runner
 from kws.tflite.verify import measure_drift

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 from test_evaluate import evaluate  # noqa: F401 (a fixture)
-from test_spotter import RATE, tone_model, tones
+from tones import RATE, tones
 
 from kws.audio.annotation import SpokenWord, write_words
 from kws.audio.io import read, write
@@ -15,17 +15,10 @@ from kws.tflite.interpreter import open_model
 GAP_S = 1.5
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    path = tmp_path_factory.mktemp("model") / "tones.tflite"
-    path.write_bytes(tone_model("stream"))
-    return path
-
-
 @pytest.fixture
-def copy(model, tmp_path):
+def copy(hearing, tmp_path):
     path = tmp_path / "copy.tflite"
-    path.write_bytes(model.read_bytes())
+    path.write_bytes(hearing.read_bytes())
     return path
 
 
@@ -53,10 +46,10 @@ def recordings(tmp_path):
 
 
 @pytest.mark.parametrize("engine", ["litert", "tflm"])
-def test_misses_and_false_accepts_are_counted(evaluate, model, recordings, tmp_path, engine):  # noqa: F811
+def test_misses_and_false_accepts_are_counted(evaluate, hearing, recordings, tmp_path, engine):  # noqa: F811
     report, picture = tmp_path / "a.json", tmp_path / "a.png"
     status, out, _ = evaluate(
-        *(model, "--stream", recordings, "--engine", engine, "--json", report, "--plot", picture)
+        *(hearing, "--stream", recordings, "--engine", engine, "--json", report, "--plot", picture)
     )
     assert status == 0
     values = json.loads(report.read_text())
@@ -76,14 +69,14 @@ def test_misses_and_false_accepts_are_counted(evaluate, model, recordings, tmp_p
 
 def test_recordings_without_keywords_add_hours_and_false_accepts(
     evaluate,  # noqa: F811
-    model,
+    hearing,
     recordings,
     tmp_path,
 ):
     folder, report = tmp_path / "talk", tmp_path / "a.json"
     write(folder / "talk.wav", tones((0, 2), (3000, 0.5), (0, 2)), RATE)
     status, _, _ = evaluate(
-        *(model, "--stream", recordings, "--negatives", folder, "--json", report)
+        *(hearing, "--stream", recordings, "--negatives", folder, "--json", report)
     )
     values = json.loads(report.read_text())
     assert status == 0
@@ -132,20 +125,20 @@ def test_thresholds_are_chosen_and_written_and_then_used(evaluate, copy, tmp_pat
         (["--stream", "{data}/bad"], "no label file beside it"),
     ],
 )
-def test_mistakes_end_with_status_2(evaluate, model, recordings, arguments, message):  # noqa: F811
+def test_mistakes_end_with_status_2(evaluate, hearing, recordings, arguments, message):  # noqa: F811
     write(recordings / "bad" / "a.wav", np.zeros(RATE, np.float32), RATE)
-    status, _, err = evaluate(model, *(text.format(data=recordings) for text in arguments))
+    status, _, err = evaluate(hearing, *(text.format(data=recordings) for text in arguments))
     assert status == 2
     assert message in err
     assert "Traceback" not in err
 
 
-def test_false_accepts_are_kept_to_hear_and_to_train_on(evaluate, model, tmp_path):  # noqa: F811
+def test_false_accepts_are_kept_to_hear_and_to_train_on(evaluate, hearing, tmp_path):  # noqa: F811
     """Four tones of 1 kHz: one is said to be "yes", three are none; one of these is in a stream."""
     stream, none, kept = tmp_path / "stream", tmp_path / "none", tmp_path / "kept"
     record(stream, "a", ("yes", 1000, True), ("", 0, False), ("no", 3000, False))
     record(none, "b", ("yes", 1000, False), ("yes", 1000, False))
-    given = (model, "--stream", stream, "--negatives", none, "--save-false-accepts", kept)
+    given = (hearing, "--stream", stream, "--negatives", none, "--save-false-accepts", kept)
     status, out, _ = evaluate(*given)
     assert status == 0
     assert f"{kept}: 3 false accepts and near misses; train on them" in out
@@ -161,5 +154,5 @@ def test_false_accepts_are_kept_to_hear_and_to_train_on(evaluate, model, tmp_pat
         assert len(audio) == pytest.approx(2 * RATE, abs=RATE / 2)
     status, _, err = evaluate(*given)
     assert (status, "already holds something" in err) == (2, True)
-    status, _, err = evaluate(model, "--data", none, "--save-false-accepts", kept)
+    status, _, err = evaluate(hearing, "--data", none, "--save-false-accepts", kept)
     assert (status, "is for recordings" in err) == (2, True)

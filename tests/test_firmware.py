@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from c_package import WARNINGS, compiler
-from conftest import model_bytes, untrained
 from tflite_micro import runtime
+from tiny_models import model_bytes, untrained
 
 from kws.errors import ModelError, StorageError
 from kws.firmware.export import (

@@ -4,20 +4,12 @@ import json
 
 import numpy as np
 from conftest import TONES, run_tool
+from tones import RATE, chirp
 
 from kws.audio.annotation import SpokenWord, write_words
 from kws.audio.io import write
 
-RATE = 16000
 GAP_S = 1.2
-
-
-def chirp(start_hz: float, end_hz: float, rng: np.random.Generator) -> np.ndarray:
-    seconds = rng.uniform(0.3, 0.5)
-    time_s = np.arange(round(RATE * seconds)) / RATE
-    pitch = rng.uniform(0.9, 1.1) * (start_hz + (end_hz - start_hz) * time_s / seconds)
-    sound = np.sin(2 * np.pi * np.cumsum(pitch) / RATE) * np.hanning(len(time_s)) * 0.3
-    return sound.astype(np.float32)
 
 
 def record(path, words, backwards: bool, seed: int) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import soxr
 from rich.console import Console
-from test_spotter import RATE, SPEECH, tone, tone_model
+from tones import RATE, SPEECH, tone
 
 import kws
 from kws.audio.blocks import Microphones
@@ -47,13 +47,6 @@ print(microphone.dropped)
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory) -> Path:
-    path = tmp_path_factory.mktemp("model") / "tones.tflite"
-    path.write_bytes(tone_model("stream"))
-    return path
-
-
-@pytest.fixture(scope="module")
 def speech(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("audio") / "tones.wav"
     write(path, SPEECH, RATE)
@@ -72,27 +65,27 @@ def detections(printed: str) -> list[tuple[float, str, float]]:
     return [(float(line[0]), line[2], float(line[3])) for line in lines]
 
 
-def test_detections_in_a_file_are_printed_one_a_line(model, speech):
-    done = demo(model, "--wav", speech, "--fast")
+def test_detections_in_a_file_are_printed_one_a_line(hearing, speech):
+    done = demo(hearing, "--wav", speech, "--fast")
     assert (done.returncode, len(done.stdout.splitlines())) == (0, 3)
     for (time_s, keyword, score), found in zip(
-        detections(done.stdout), spot_file(speech, open_model(model)), strict=True
+        detections(done.stdout), spot_file(speech, open_model(hearing)), strict=True
     ):
         assert (keyword, score) == (found.keyword, round(found.score, 2))
         assert time_s == pytest.approx(found.time_s, abs=0.006)
     assert done.stderr.splitlines()[-1] == f"{speech}: 3 detections"
 
 
-def test_tflm_hears_the_same(model, speech):
-    given = detections(demo(model, "--wav", speech, "--fast", "--engine", "tflm").stdout)
+def test_tflm_hears_the_same(hearing, speech):
+    given = detections(demo(hearing, "--wav", speech, "--fast", "--engine", "tflm").stdout)
     assert [keyword for _, keyword, _ in given] == ["yes", "no", "yes"]
 
 
-def test_the_demo_needs_no_tensorflow(model, speech):
+def test_the_demo_needs_no_tensorflow(hearing, speech):
     code = (
         "import runpy, sys\n"
         f"sys.path.insert(0, {str(DEMO.parent)!r})\n"
-        f"sys.argv = ['mic_demo.py', {str(model)!r}, '--wav', {str(speech)!r}, '--fast']\n"
+        f"sys.argv = ['mic_demo.py', {str(hearing)!r}, '--wav', {str(speech)!r}, '--fast']\n"
         f"runpy.run_path({str(DEMO)!r}, run_name='__main__')\n"
         "import kws.audio.microphone\n"
         "print(sorted({'tensorflow', 'tf_keras', 'keras'} & set(sys.modules)))\n"
@@ -112,8 +105,8 @@ def test_the_demo_needs_no_tensorflow(model, speech):
         (["MODEL", "--wav", "nowhere.wav", "--fast"], "nowhere.wav: no such file"),
     ],
 )
-def test_bad_input_is_one_line_and_status_2(model, arguments, message):
-    done = demo(*[model if argument == "MODEL" else argument for argument in arguments])
+def test_bad_input_is_one_line_and_status_2(hearing, arguments, message):
+    done = demo(*[hearing if argument == "MODEL" else argument for argument in arguments])
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith("error: ")
     assert message in done.stderr.splitlines()[-1]
@@ -126,24 +119,24 @@ def test_a_model_must_be_named():
     assert "MODEL.tflite is missing" in done.stderr
 
 
-def test_a_file_is_heard_at_its_pace(model, speech):
+def test_a_file_is_heard_at_its_pace(hearing, speech):
     started = time.monotonic()
-    plain, fast = demo(model, "--wav", speech), demo(model, "--wav", speech, "--fast")
+    plain, fast = demo(hearing, "--wav", speech), demo(hearing, "--wav", speech, "--fast")
     assert plain.stdout == fast.stdout
     assert time.monotonic() - started > len(SPEECH) / RATE
 
 
-def test_json_is_one_object_a_line(model, speech):
-    done = demo(model, "--wav", speech, "--fast", "--json")
+def test_json_is_one_object_a_line(hearing, speech):
+    done = demo(hearing, "--wav", speech, "--fast", "--json")
     values = [json.loads(line) for line in done.stdout.splitlines()]
-    found = spot_file(speech, open_model(model))
+    found = spot_file(speech, open_model(hearing))
     assert [value["keyword"] for value in values] == [one.keyword for one in found]
     for value, one in zip(values, found, strict=True):
         assert value["time_s"] == pytest.approx(one.time_s, abs=1e-3)
         assert value["score"] == pytest.approx(one.score, abs=1e-4)
 
 
-def test_a_command_is_run_at_each_detection(model, speech, tmp_path):
+def test_a_command_is_run_at_each_detection(hearing, speech, tmp_path):
     script = tmp_path / "tell.py"
     out = tmp_path / "told"
     script.write_text(
@@ -155,8 +148,8 @@ def test_a_command_is_run_at_each_detection(model, speech, tmp_path):
     )
     out.mkdir()
     command = f"{sys.executable} {script} '{out}' 'two words' $HOME;"
-    done = demo(model, "--wav", speech, "--exec", command)
-    found = spot_file(speech, open_model(model))
+    done = demo(hearing, "--wav", speech, "--exec", command)
+    found = spot_file(speech, open_model(hearing))
     expected = {f"{d.keyword} {d.score:.4f} {d.time_s:.3f} two words $HOME;" for d in found}
     assert done.returncode == 0
     deadline = time.monotonic() + 20
@@ -166,15 +159,15 @@ def test_a_command_is_run_at_each_detection(model, speech, tmp_path):
     assert {path.read_text() for path in out.iterdir()} == expected
 
 
-def test_a_command_that_fails_is_told_of(model, speech):
-    done = demo(model, "--wav", speech, "--exec", "false")
+def test_a_command_that_fails_is_told_of(hearing, speech):
+    done = demo(hearing, "--wav", speech, "--exec", "false")
     assert done.stderr.count("--exec false: ended with status 1") >= 2
     assert done.returncode == 0
 
 
-def test_the_sound_around_triggers_is_kept(model, speech, tmp_path):
-    done = demo(model, "--wav", speech, "--fast", "--save-triggers", tmp_path / "kept")
-    found = spot_file(speech, open_model(model))
+def test_the_sound_around_triggers_is_kept(hearing, speech, tmp_path):
+    done = demo(hearing, "--wav", speech, "--fast", "--save-triggers", tmp_path / "kept")
+    found = spot_file(speech, open_model(hearing))
     assert done.returncode == 0
     kept = sorted((tmp_path / "kept" / "detections").rglob("*.wav"))
     assert sorted(path.parent.name for path in kept) == ["no", "yes", "yes"]
@@ -190,11 +183,11 @@ def test_the_sound_around_triggers_is_kept(model, speech, tmp_path):
         np.testing.assert_allclose(audio[: len(expected)], expected, atol=1e-4)
 
 
-def test_the_screen_shows_level_scores_spectrogram_and_detections(model, monkeypatch):
+def test_the_screen_shows_level_scores_spectrogram_and_detections(hearing, monkeypatch):
     monkeypatch.syspath_prepend(str(DEMO.parent))
     screen_of = importlib.import_module("demo.screen").Screen
     console = Console(record=True, force_terminal=True, width=100, file=io.StringIO())
-    loaded = kws.load(model)
+    loaded = kws.load(hearing)
     with screen_of(loaded.metadata, lambda: 3, console) as screen:
         blocks = (SPEECH[start : start + 320] for start in range(0, 2 * RATE, 320))
         for moment in watch(loaded.stream(), blocks):
@@ -223,8 +216,8 @@ def test_the_screen_shows_level_scores_spectrogram_and_detections(model, monkeyp
         (["--exec", "'"], "No closing quotation"),
     ],
 )
-def test_wrong_arguments(model, arguments, message):
-    done = demo(model, *arguments)
+def test_wrong_arguments(hearing, arguments, message):
+    done = demo(hearing, *arguments)
     assert done.returncode == 2
     assert message in done.stderr
     assert "Traceback" not in done.stderr
@@ -258,9 +251,9 @@ def test_what_is_played_is_what_is_heard(microphone, tmp_path, rate):
     assert np.abs(heard[: max(0, start - rate // 10)]).max(initial=0) < 1e-4
 
 
-def test_live_detections_are_those_of_the_file(microphone, model, speech):
-    from_file = detections(demo(model, "--wav", speech, "--fast").stdout)
-    command = [sys.executable, str(DEMO), str(model), "--device", "0"]
+def test_live_detections_are_those_of_the_file(microphone, hearing, speech):
+    from_file = detections(demo(hearing, "--wav", speech, "--fast").stdout)
+    command = [sys.executable, str(DEMO), str(hearing), "--device", "0"]
     child = subprocess.Popen(
         command,
         env=microphone.env,
@@ -298,8 +291,8 @@ def test_devices_are_listed_without_a_model(microphone):
     assert done.stdout.startswith("*   0  default  (32 in, ")
 
 
-def test_a_wrong_device_number_names_the_right_ones(microphone, model):
-    done = demo(model, "--device", 7, env=microphone.env)
+def test_a_wrong_device_number_names_the_right_ones(microphone, hearing):
+    done = demo(hearing, "--device", 7, env=microphone.env)
     expected = "error: device 7 is none that records; there are: 0 (default)"
     assert (done.returncode, done.stderr.splitlines()[-1]) == (2, expected)
 
@@ -456,10 +449,10 @@ def test_a_device_that_does_not_start(portaudio):
     assert microphone._stream.closed
 
 
-def test_portaudio_is_missing(tmp_path, model):
+def test_portaudio_is_missing(tmp_path, hearing):
     (tmp_path / "sounddevice.py").write_text("raise OSError('PortAudio library not found')\n")
     env = {**os.environ, "PYTHONPATH": str(tmp_path)}
-    done = demo(model, env=env)
+    done = demo(hearing, env=env)
     assert done.returncode == 2
     last = done.stderr.splitlines()[-1]
     assert last.startswith("error: the microphone needs the PortAudio library")

@@ -2,10 +2,9 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
-from test_spotter import RATE, SPEECH, tone_model
+from tones import RATE, SPEECH
 
 import kws
 from kws.audio.io import write
@@ -53,34 +52,27 @@ asyncio.run(main())
 """
 
 
-@pytest.fixture(scope="module")
-def path(tmp_path_factory) -> Path:
-    path = tmp_path_factory.mktemp("model") / "tones.tflite"
-    path.write_bytes(tone_model("stream"))
-    return path
-
-
-def test_a_file_is_spotted(path, tmp_path):
+def test_a_file_is_spotted(hearing, tmp_path):
     write(tmp_path / "a.wav", SPEECH, RATE)
-    model = kws.load(path)
+    model = kws.load(hearing)
     found = model.spot(tmp_path / "a.wav")
     assert [d.keyword for d in found] == ["yes", "no", "yes"]
     assert found == model.spot(str(tmp_path / "a.wav"))
-    assert found == spot_file(tmp_path / "a.wav", open_model(path))
-    assert [d.keyword for d in kws.load(str(path), "tflm").spot(tmp_path / "a.wav")] == [
+    assert found == spot_file(tmp_path / "a.wav", open_model(hearing))
+    assert [d.keyword for d in kws.load(str(hearing), "tflm").spot(tmp_path / "a.wav")] == [
         d.keyword for d in found
     ]
 
 
-def test_it_says_what_it_hears(path):
-    model = kws.load(path)
+def test_it_says_what_it_hears(hearing):
+    model = kws.load(hearing)
     assert model.keywords == ("yes", "no")
     assert model.sample_rate_hz == RATE
     assert model.metadata.form == "stream"
 
 
-def test_streams_are_apart(path):
-    model = kws.load(path)
+def test_streams_are_apart(hearing):
+    model = kws.load(hearing)
     one, other = model.stream(), model.stream()
     alone = model.stream().push(SPEECH)
     found = []
@@ -92,9 +84,9 @@ def test_streams_are_apart(path):
 
 
 @pytest.mark.parametrize("program", [LISTEN, LISTEN_ASYNC], ids=["loop", "async"])
-def test_it_listens(microphone, path, tmp_path, program):
+def test_it_listens(microphone, hearing, tmp_path, program):
     write(tmp_path / "played.wav", SPEECH, RATE)
-    command = [sys.executable, "-c", LISTENER + program, str(path), "3"]
+    command = [sys.executable, "-c", LISTENER + program, str(hearing), "3"]
     with subprocess.Popen(command, env=microphone.env, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout.readline() == "listening\n"
         microphone.play(tmp_path / "played.wav")
@@ -111,18 +103,18 @@ def test_importing_takes_nothing_with_it():
     assert done.stdout.strip() == "[]"
 
 
-def test_spotting_needs_no_tensorflow(path, tmp_path):
+def test_spotting_needs_no_tensorflow(hearing, tmp_path):
     write(tmp_path / "a.wav", SPEECH, RATE)
     code = (
         "import sys, kws; assert kws.load(sys.argv[1]).spot(sys.argv[2]); "
         "assert 'tensorflow' not in sys.modules"
     )
-    command = [sys.executable, "-c", code, str(path), str(tmp_path / "a.wav")]
+    command = [sys.executable, "-c", code, str(hearing), str(tmp_path / "a.wav")]
     subprocess.run(command, check=True, capture_output=True)
 
 
-def test_what_cannot_be_used_is_named(path, tmp_path):
+def test_what_cannot_be_used_is_named(hearing, tmp_path):
     with pytest.raises(ModelError, match="no such model file"):
         kws.load(tmp_path / "none.tflite")
     with pytest.raises(AudioError, match="no such file"):
-        kws.load(path).spot(tmp_path / "none.wav")
+        kws.load(hearing).spot(tmp_path / "none.wav")

@@ -14,7 +14,7 @@ import soundfile
 from conftest import refused, run_tool
 
 from kws.audio.annotation import read_words
-from kws.data import saying
+from kws.data import saying, speaking
 from kws.data.corpus import read_clips
 from kws.data.espeak import Speech, WordTime
 from kws.data.manifest import SPLITS
@@ -167,8 +167,8 @@ def test_several_processes_speak_the_same(monkeypatch, tmp_path):
     order = Order(keywords=("yes", "no"), takes=4)
     say_corpus(order, VOICES, tmp_path / "one")
     monkeypatch.setattr(joblib, "cpu_count", lambda: 2)
-    monkeypatch.setattr(saying, "_WORTH_A_PROCESS", 3)
-    monkeypatch.setattr(saying, "_BATCH", 2)
+    monkeypatch.setattr(speaking, "_WORTH_A_PROCESS", 3)
+    monkeypatch.setattr(speaking, "_BATCH", 2)
     say_corpus(order, VOICES, tmp_path / "two")
     assert bytes_of(tmp_path / "one") == bytes_of(tmp_path / "two")
 

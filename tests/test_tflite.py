@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
-from conftest import metadata, model_bytes, untrained
 from test_nn import STATS, calibrated, features
+from tiny_models import metadata, model_bytes, untrained
 
 from kws.errors import ModelError
 from kws.nn.cells import CELLS

@@ -6,8 +6,8 @@ import subprocess
 import numpy as np
 import pytest
 from c_package import WARNINGS, compiler
-from conftest import model_bytes, untrained
 from test_emulated import noise
+from tiny_models import model_bytes, untrained
 
 from kws.firmware.export import export, package_facts
 from kws.recipe import DecoderConfig

@@ -9,7 +9,8 @@ import time
 
 import numpy as np
 import pytest
-from conftest import ROOT, refused, run_tool
+from conftest import ROOT, TONES, refused, run_tool
+from tones import RATE, chirp
 
 from kws.audio.io import write
 from kws.tflite.interpreter import open_model
@@ -78,12 +79,10 @@ def test_other_forms_of_the_same_run(tone_run, tmp_path, form, state):
 
 
 def test_demo_finds_the_trained_tones_and_exports(tone_run, tmp_path):
-    rng, rate = np.random.default_rng(0), 16000
-    pitch = np.linspace(2500, 3500, 6400)
-    chirp = 0.3 * np.sin(2 * np.pi * np.cumsum(pitch) / rate) * np.hanning(6400)
-    audio = rng.normal(0, 1e-3, rate * 4)
-    audio[rate * 2 : rate * 2 + 6400] += chirp
-    write(tmp_path / "sound.wav", audio, rate)
+    rng = np.random.default_rng(0)
+    audio, sound = rng.normal(0, 1e-3, RATE * 4), chirp(*TONES["high"], rng)
+    audio[RATE * 2 : RATE * 2 + len(sound)] += sound
+    write(tmp_path / "sound.wav", audio, RATE)
     result = run_tool("mic_demo.py", tone_run / "model.tflite", "--wav", tmp_path / "sound.wav")
     assert [line for line in result.stdout.splitlines() if "high" in line]
     run_tool("export_firmware.py", tone_run / "model.tflite", "--out", tmp_path / "firmware")

@@ -6,7 +6,8 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
-from conftest import LABELS, metadata, model_bytes, run_tool, untrained
+from conftest import run_tool
+from tiny_models import LABELS, metadata, model_bytes, untrained
 
 from kws.audio import io
 from kws.data.cache import load_examples

@@ -14,7 +14,7 @@ from urllib.request import Request, urlopen
 import numpy as np
 import pytest
 from browser import browse, missing_browser
-from test_spotter import RATE, SPEECH, tone_model
+from tones import RATE, SPEECH
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
@@ -24,13 +24,6 @@ from kws.errors import StorageError
 from kws.spotting.live import watch
 
 DEMO = Path(__file__).parents[1] / "tools" / "mic_demo.py"
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory) -> Path:
-    path = tmp_path_factory.mktemp("model") / "tones.tflite"
-    path.write_bytes(tone_model("stream"))
-    return path
 
 
 class Quiet:
@@ -53,10 +46,10 @@ class Quiet:
 
 
 @pytest.fixture
-def page(model, monkeypatch):
-    """A page that is served, the model, and the face beside it."""
+def page(hearing, monkeypatch):
+    """A page that is served, the hearing, and the face beside it."""
     monkeypatch.syspath_prepend(str(DEMO.parent))
-    web, loaded = importlib.import_module("demo.web"), kws.load(model)
+    web, loaded = importlib.import_module("demo.web"), kws.load(hearing)
     with web.Page(Quiet(), loaded.metadata, lambda: 2, 0) as served:
         yield served, loaded
 
@@ -144,20 +137,20 @@ def test_a_slow_page_loses_some_and_hinders_nobody(page):
         assert not pushed.is_alive()
 
 
-def test_a_port_that_is_taken(model, monkeypatch):
+def test_a_port_that_is_taken(hearing, monkeypatch):
     monkeypatch.syspath_prepend(str(DEMO.parent))
     web = importlib.import_module("demo.web")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(StorageError, match=f"port {port} cannot be had"):
-            web.Page(Quiet(), kws.load(model).metadata, lambda: 0, port)
+            web.Page(Quiet(), kws.load(hearing).metadata, lambda: 0, port)
 
 
-def test_a_browser_shows_scores_spectrogram_and_detections(model, tmp_path):
+def test_a_browser_shows_scores_spectrogram_and_detections(hearing, tmp_path):
     if missing := missing_browser():
         pytest.skip(missing)
     write(tmp_path / "long.wav", np.tile(SPEECH, 5), RATE)
-    command = [sys.executable, str(DEMO), str(model), "--web", "0", "--plain"]
+    command = [sys.executable, str(DEMO), str(hearing), "--web", "0", "--plain"]
     child = subprocess.Popen(
         [*command, "--wav", str(tmp_path / "long.wav")],
         stdout=subprocess.PIPE,

@@ -109,7 +109,7 @@ def coloured_noise(
     frequency_hz = np.maximum(np.arange(bins) * (sample_rate_hz / samples), 20.0)
     spectrum[0] = 0.0
     noise = np.fft.irfft(spectrum * (frequency_hz / 20.0) ** (-exponent / 2), samples)
-    return _at_rms(noise, 0.1)
+    return at_rms(noise, 0.1)
 
 
 def hum(samples: int, rng: np.random.Generator, sample_rate_hz: int) -> np.ndarray:
@@ -120,7 +120,7 @@ def hum(samples: int, rng: np.random.Generator, sample_rate_hz: int) -> np.ndarr
     weights = rng.uniform(0.2, 1.0, orders.shape) / orders
     phases = rng.uniform(0.0, 2 * np.pi, orders.shape)
     tones = weights * np.sin(2 * np.pi * mains_hz * orders * time_s + phases)
-    return _at_rms(tones.sum(axis=0), 0.1)
+    return at_rms(tones.sum(axis=0), 0.1)
 
 
 def babble(
@@ -149,9 +149,10 @@ def babble(
         if power > 0.0:
             said = np.resize(np.roll(voices[index], -start), samples)
             mixed += said * np.float32(level / np.sqrt(power))
-    return _at_rms(mixed, 0.1)
+    return at_rms(mixed, 0.1)
 
 
-def _at_rms(audio: np.ndarray, wanted: float) -> np.ndarray:
+def at_rms(audio: np.ndarray, wanted: float) -> np.ndarray:
+    """Scale (samples,) to a root mean square; float32. Silence is left silent."""
     found = np.sqrt(np.mean(np.square(audio))) if audio.size else 0.0
     return (audio * (wanted / found if found else 0.0)).astype(np.float32)

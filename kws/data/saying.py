@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import joblib
 import numpy as np
 
 from kws.audio import io
@@ -17,6 +16,7 @@ from kws.data.manifest_file import NAME, write_manifest
 from kws.data.near_misses import NearMiss
 from kws.data.phonemes import Pronunciation
 from kws.data.saying_order import Order, Script, check_order, write_near_misses
+from kws.data.speaking import write_all
 from kws.data.streams import FOLDER, LEVEL_DB, script, write_stream
 from kws.data.takes import AFTER_S, EDGE_S
 from kws.data.voices import RATE_HZ, EspeakVoice, Voice, in_turn
@@ -32,8 +32,6 @@ SHORTEST_S = 1.0
 NEAR_FOLDER = "near_"
 """Before a keyword: the folder of its non-words, which are ``unknown`` in the manifest."""
 _FLOOR_DB = (-75.0, -55.0)
-_BATCH = 50
-_WORTH_A_PROCESS = 300  # takes; starting a process costs a second
 
 
 @dataclass(frozen=True)
@@ -83,7 +81,9 @@ def say_corpus(order: Order, voices: Sequence[Voice], folder: Path) -> Corpus:
     missing = [take for take in takes if not take.path.is_file()]
     if missing:
         write_json(folder / FACTS, {**facts, "streams": None})
-        _speak(missing)
+        # Piper uses all processors by itself
+        espeak = all(isinstance(take.voice, EspeakVoice) for take in missing)
+        write_all(_record, missing, "clips", None if espeak else 1)
     if streams is None:
         streams = _streams(order, plan, voices, folder) if order.sentences else []
     clips = [Clip(t.path, t.label, t.voice.name, t.voice.split) for t in takes]
@@ -158,23 +158,8 @@ def _takes(order: Order, plan: Script, voices: Sequence[Voice], folder: Path) ->
             yield Take(folder / place / name, label, voice, what, (order.seed, 1, index, take))
 
 
-def _speak(takes: Sequence[Take]) -> None:
-    """Speak and write the clips, in several processes where there are many."""
-    processes = min(joblib.cpu_count(), len(takes) // _WORTH_A_PROCESS)
-    if not all(isinstance(take.voice, EspeakVoice) for take in takes):
-        processes = 1  # Piper uses all processors by itself
-    parallel = joblib.Parallel(max(1, processes), return_as="generator_unordered")
-    batches = (takes[start : start + _BATCH] for start in range(0, len(takes), _BATCH))
-    jobs = (joblib.delayed(_record)(batch) for batch in batches)
-    with progress("speaking", len(takes), "clips") as advance:
-        for spoken in parallel(jobs):
-            advance(spoken)
-
-
-def _record(takes: Sequence[Take]) -> int:
-    for take in takes:
-        io.write(take.path, _clip(take), RATE_HZ)
-    return len(takes)
+def _record(take: Take) -> None:
+    io.write(take.path, _clip(take), RATE_HZ)
 
 
 def _clip(take: Take) -> np.ndarray:

@@ -13,7 +13,7 @@ import numpy as np
 
 from kws.audio.annotation import SpokenWord, write_words
 from kws.audio.io import read, write
-from kws.audio.noise import at_level, babble, coloured_noise, cut_noise, loud_power
+from kws.audio.noise import at_level, at_rms, babble, coloured_noise, cut_noise
 from kws.audio.word import find_words
 from kws.data.manifest import Clip
 from kws.errors import AudioError, DataError
@@ -105,12 +105,9 @@ def write_scene(
     rng = np.random.default_rng([seed, BACKGROUNDS.index(scene.background)])
     words, samples = _lay_out(material.words, rng, sample_rate_hz)
     background = _background(scene.background, material, samples, rng, sample_rate_hz)
-    power = float(np.mean(np.square(background, dtype=np.float64)))
-    wanted = 10 ** ((LEVEL_DB - scene.snr_db) / 10)
-    audio = background * np.float32(np.sqrt(wanted / power))
+    audio = at_rms(background, 10 ** ((LEVEL_DB - scene.snr_db) / 20))
     for start, _, sound in words:
-        level = 10 ** (LEVEL_DB / 20) / np.sqrt(loud_power(sound, sample_rate_hz))
-        audio[start : start + len(sound)] += sound * np.float32(level)
+        audio[start : start + len(sound)] += at_level(sound, LEVEL_DB, sample_rate_hz)
     audio = audio * np.float32(10 ** (scene.gain_db / 20))
     write(folder / f"{scene.name}.wav", audio, sample_rate_hz)
     spoken = [
@@ -168,8 +165,8 @@ def _background(
         piece = pieces[kind](count)
         if not piece.any():  # a digital pause
             piece = coloured_noise(count, 1.0, rng, sample_rate_hz)
-        made.append(piece / np.sqrt(np.mean(np.square(piece, dtype=np.float64))))
-    return np.concatenate(made).astype(np.float32)
+        made.append(at_rms(piece, 0.1))
+    return np.concatenate(made)
 
 
 def _talk(

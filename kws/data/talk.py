@@ -4,26 +4,26 @@ Sentences of common words in random order: all sounds and joints of a language, 
 """
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
-import joblib
 import numpy as np
 
 from kws.audio import io
 from kws.audio.noise import at_level
 from kws.data.manifest import TESTING
 from kws.data.sentences import SENTENCES
+from kws.data.speaking import write_all
 from kws.data.streams import LEVEL_DB, holds
 from kws.data.vocabulary import WORDS
 from kws.data.voices import RATE_HZ, Voice
-from kws.progress import progress
 
 VERSION = 1
 """Raised whenever the code says something else from the same order"""
 LONGEST = 11
 SHORTEST = 5
 """Words in a sentence"""
-_BATCH = 20
 _READ = 0.2
 """Share of sentences that mean something"""
 
@@ -61,26 +61,19 @@ def say_talk(
     """
     cast = [voice for voice in voices if voice.split != TESTING] or list(voices)
     texts = talk_texts(count, taboo, seed)
-    missing = [index for index in range(count) if not _path(folder, index).is_file()]
-    batches = [missing[start : start + _BATCH] for start in range(0, len(missing), _BATCH)]
-    jobs = min(joblib.cpu_count(), len(batches)) or 1
-    with progress("speaking", len(missing), "sentences") as advance:
-        parallel = joblib.Parallel(jobs, return_as="generator_unordered")
-        for done in parallel(
-            joblib.delayed(_say)(folder, [(i, texts[i]) for i in batch], cast, seed)
-            for batch in batches
-        ):
-            advance(done)
+    lines = [_Line(folder / f"{i:06d}.wav", i, text) for i, text in enumerate(texts)]
+    missing = [line for line in lines if not line.path.is_file()]
+    write_all(partial(_say, cast=cast, seed=seed), missing, "sentences")
 
 
-def _say(folder: Path, lines: list[tuple[int, str]], cast: Sequence[Voice], seed: int) -> int:
-    for index, text in lines:
-        rng = np.random.default_rng([seed, 12, index])
-        voice = cast[int(rng.integers(len(cast)))]
-        audio = voice.say(text, rng).audio
-        io.write(_path(folder, index), at_level(audio, rng.uniform(*LEVEL_DB), RATE_HZ), RATE_HZ)
-    return len(lines)
+class _Line(NamedTuple):
+    path: Path
+    number: int
+    text: str
 
 
-def _path(folder: Path, index: int) -> Path:
-    return folder / f"{index:06d}.wav"
+def _say(line: _Line, cast: Sequence[Voice], seed: int) -> None:
+    rng = np.random.default_rng([seed, 12, line.number])
+    voice = cast[int(rng.integers(len(cast)))]
+    audio = voice.say(line.text, rng).audio
+    io.write(line.path, at_level(audio, rng.uniform(*LEVEL_DB), RATE_HZ), RATE_HZ)
