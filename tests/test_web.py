@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -10,10 +11,12 @@ import threading
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
+from xml.etree import ElementTree
 
+import matplotlib.image
 import numpy as np
 import pytest
-from browser import browse, missing_browser
+from conftest import refused, run_tool
 from tones import RATE, SPEECH
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
@@ -43,6 +46,16 @@ class Quiet:
 
     def note(self, text):
         self.notes.append(text)
+
+
+@pytest.fixture
+def chromium(monkeypatch):
+    """What drives a browser; a test is skipped where there is none."""
+    monkeypatch.syspath_prepend(str(DEMO.parent))
+    driver = importlib.import_module("demo.browser")
+    if missing := driver.missing_browser():
+        pytest.skip(missing)
+    return driver
 
 
 @pytest.fixture
@@ -146,9 +159,7 @@ def test_a_port_that_is_taken(hearing, monkeypatch):
             web.Page(Quiet(), kws.load(hearing).metadata, lambda: 0, port)
 
 
-def test_a_browser_shows_scores_spectrogram_and_detections(hearing, tmp_path):
-    if missing := missing_browser():
-        pytest.skip(missing)
+def test_a_browser_shows_scores_spectrogram_and_detections(hearing, chromium, tmp_path):
     write(tmp_path / "long.wav", np.tile(SPEECH, 5), RATE)
     command = [sys.executable, str(DEMO), str(hearing), "--web", "0", "--plain"]
     child = subprocess.Popen(
@@ -160,7 +171,7 @@ def test_a_browser_shows_scores_spectrogram_and_detections(hearing, tmp_path):
     )
     try:
         address = child.stderr.readline().split("page: ")[1].strip()
-        with browse(address, tmp_path / "browser") as browser:
+        with chromium.browse(address, tmp_path / "browser") as browser:
             browser.wait("document.querySelectorAll('.keyword').length == 2")
             browser.wait("document.querySelectorAll('#heard tr').length >= 2")
             names = "[...document.querySelectorAll('.keyword span')].map(one => one.textContent)"
@@ -189,3 +200,23 @@ def test_a_browser_shows_scores_spectrogram_and_detections(hearing, tmp_path):
         out, err = child.communicate()
     assert "detections" in err
     assert {line.split()[2] for line in out.splitlines()} == {"yes", "no"}
+
+
+@pytest.mark.usefixtures("chromium")
+def test_pictures_of_terminal_and_page(hearing, tmp_path):
+    write(tmp_path / "said.wav", SPEECH, RATE)
+    given = (hearing, tmp_path / "said.wav", "--out", tmp_path / "pictures")
+    run_tool("demo_pictures.py", *given, "--at", 4)
+    drawn = (tmp_path / "pictures" / "terminal.svg").read_text()
+    assert ElementTree.fromstring(drawn).tag.endswith("svg")
+    assert "font-face" not in drawn
+    text = re.sub(r"<[^>]*>", "", drawn).replace("&#160;", " ")
+    for shown in ("mic_demo.py tiny", "level", "% of a core", "yes", "no"):
+        assert shown in text
+    found = re.findall(r"\d\.\d\d s *(yes|no)", text)
+    assert found == ["no", "yes"]  # the last one first
+    picture = matplotlib.image.imread(tmp_path / "pictures" / "page.png")
+    assert picture.shape[1] == 900
+    assert picture[..., :3].std() > 0.1
+    line = refused("demo_pictures.py", *given, "--at", 70)
+    assert re.search(r"--at 70: the sound ends after \d+\.\d s; give an earlier moment", line)

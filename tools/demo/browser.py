@@ -12,6 +12,8 @@ from typing import Any
 
 from websockets.sync.client import connect
 
+from kws.errors import DataError
+
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 PARTS = "apt-get install chromium"
 
@@ -35,20 +37,23 @@ class Browser:
         while True:
             answer = json.loads(self._socket.recv(timeout=20))
             if answer.get("id") == self._number:
-                assert "error" not in answer, answer
+                if "error" in answer:
+                    raise RuntimeError(f"chromium refuses {method}: {answer['error']}")
                 return answer["result"]
 
     def evaluate(self, script: str) -> Any:
         """The value of a script in the page."""
         found = self.call("Runtime.evaluate", expression=script, returnByValue=True)
-        assert "exceptionDetails" not in found, found
+        if "exceptionDetails" in found:
+            raise RuntimeError(f"the page fails at {script!r}: {found['exceptionDetails']}")
         return found["result"].get("value")
 
     def wait(self, script: str, seconds: float = 20) -> None:
         """Until a script's value is true."""
         end = time.monotonic() + seconds
         while not self.evaluate(script):
-            assert time.monotonic() < end, f"never true: {script}"
+            if time.monotonic() > end:
+                raise TimeoutError(f"not true in {seconds:g} s: {script}")
             time.sleep(0.05)
 
     def picture(self, path: Path) -> None:
@@ -61,7 +66,8 @@ class Browser:
 def browse(url: str, folder: Path, size: tuple[int, int] = (900, 620)) -> Iterator[Browser]:
     """Open a page; ``folder`` takes the browser's own files."""
     program = _program()
-    assert program
+    if program is None:
+        raise DataError(missing_browser())
     command = [
         *(program, "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run"),
         *("--remote-debugging-port=0", f"--user-data-dir={folder}"),
@@ -79,20 +85,20 @@ def _address(child: subprocess.Popen[bytes], url: str) -> str:
     """Of the page's own socket: the browser prints its port, and lists its pages there."""
     from urllib.request import urlopen
 
-    assert child.stderr
+    assert child.stderr is not None
     for line in child.stderr:
         if b"DevTools listening on ws://" in line:
             host = line.decode().split("ws://")[1].split("/")[0]
             break
     else:
-        raise AssertionError("chromium ended")
+        raise RuntimeError("chromium ended before it was ready")
     for _ in range(100):
         pages = json.load(urlopen(f"http://{host}/json/list", timeout=10))
         for page in pages:
             if page["type"] == "page" and page["url"].startswith(url):
                 return page["webSocketDebuggerUrl"]
         time.sleep(0.1)
-    raise AssertionError(f"no page of {url}: {pages}")
+    raise RuntimeError(f"chromium has no page of {url}: {pages}")
 
 
 def _program() -> str | None:
