@@ -89,9 +89,9 @@ def test_the_derivative_by_hand():
 
 
 def test_into_how_many_parts_a_batch_goes(monkeypatch):
-    monkeypatch.setattr("os.sched_getaffinity", lambda _: range(4))
+    monkeypatch.setattr("joblib.cpu_count", lambda: 4)
     assert [parts_of(clips) for clips in (1, 63, 64, 100, 127, 128, 1024)] == [1, 1, 2, 2, 1, 4, 4]
-    monkeypatch.setattr("os.sched_getaffinity", lambda _: range(2))
+    monkeypatch.setattr("joblib.cpu_count", lambda: 2)
     assert parts_of(128) == 2
     monkeypatch.setattr("tensorflow.config.list_physical_devices", lambda _: ["GPU:0"])
     assert parts_of(128) == 1
@@ -128,7 +128,7 @@ def test_a_step_in_parts_is_a_step_of_the_whole(monkeypatch, mode, stem):
     carried = tf.constant(rng.integers(0, 2, (64, 1)), tf.float32)
     learned, ends = [], []
     for processors in (1, 2):
-        monkeypatch.setattr("os.sched_getaffinity", lambda _, most=processors: range(most))
+        monkeypatch.setattr("joblib.cpu_count", lambda most=processors: most)
         stats = FeatureStats(np.zeros(recipe.features.size), 1.0, -4.0, 4.0)
         model = build_model(recipe.model, 4, stats, False, 1)
         if mode == "int8":

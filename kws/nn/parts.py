@@ -4,9 +4,9 @@ What XLA compiles walks over frames on one processor. TensorFlow runs several ca
 where none of them changes a variable.
 """
 
-import os
 from collections.abc import Callable, Sequence
 
+import joblib
 import tensorflow as tf
 
 _SMALLEST = 32
@@ -17,7 +17,7 @@ def parts_of(clips: int) -> int:
     """Into how many equal parts a batch goes: at most one a processor; all in one for a GPU."""
     if tf.config.list_physical_devices("GPU"):
         return 1
-    most = min(len(os.sched_getaffinity(0)), clips // _SMALLEST)
+    most = min(joblib.cpu_count(), clips // _SMALLEST)
     return next(count for count in range(max(1, most), 0, -1) if clips % count == 0)
 
 
