@@ -16,6 +16,7 @@ from kws.errors import RecipeError
 from kws.recipe import DecoderConfig, FeatureConfig
 from kws.recipe_data import UNSEEN
 from kws.recipe_io import parse_recipe, read_recipe, recipe_text
+from kws.report.open_set_table import open_set_table
 from kws.spotting.open_set import answers, choose_threshold, is_keyword, measure_open_set
 from kws.tflite.interpreter import Runner
 from kws.tflite.metadata import NAME, metadata_json
@@ -220,6 +221,9 @@ def test_figures_without_words_never_heard():
     assert [point.taken.value for point in found.points] == [None] * 3
     assert [point.words for point in found.points] == [()] * 3
     assert found.decoder.accuracy.count == 5
+    table = open_set_table(found)
+    assert table.row_count == 1
+    assert str(table.title).endswith("no clips of words never heard")
 
 
 def test_the_chosen_threshold_is_the_highest_that_costs_little():

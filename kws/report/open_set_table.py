@@ -9,8 +9,11 @@ from kws.spotting.open_set import OpenSet, OperatingPoint
 
 def open_set_table(found: OpenSet) -> Table:
     """A column for each way to decide, a row for each word, with 95 % intervals."""
+    total = found.maximum.taken.total
     table = Table(
-        title="words never heard, taken for a keyword: % (95 % interval)",
+        title="words never heard, taken for a keyword: % (95 % interval)"
+        if total
+        else "accuracy by what decides: % (95 % interval); no clips of words never heard",
         title_justify="left",
         caption="chosen: the highest threshold that costs at most half a point here",
         caption_justify="left",
@@ -19,8 +22,9 @@ def open_set_table(found: OpenSet) -> Table:
     for point in found.points:
         table.add_column(_heading(point), justify="right", no_wrap=True)
     table.add_row("accuracy", *(_cell(point.accuracy) for point in found.points))
+    if not total:
+        return table
     table.add_section()
-    total = found.maximum.taken.total
     table.add_row(f"all {total} clips", *(_cell(point.taken) for point in found.points))
     for rows in zip(*(point.words for point in found.points), strict=True):
         name = Text(f"{rows[0].word}, {rows[0].taken.total}")
