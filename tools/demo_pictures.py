@@ -4,7 +4,7 @@ import argparse
 import io
 import re
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,9 +15,8 @@ from kws.errors import DataError
 from kws.files import whole
 
 if TYPE_CHECKING:
-    from kws.model import Model
-
     from kws.spotting.live import Moment
+    from kws.spotting.model import Model
 
 TERMINAL, PAGE = "terminal.svg", "page.png"
 _COLUMNS = 76
@@ -41,7 +40,6 @@ def main() -> None:
     if missing := missing_browser():
         raise DataError(f"{missing}; it draws the page")
     model = kws.load(arguments.model)
-    arguments.out.mkdir(parents=True, exist_ok=True)
     draw_terminal(model, arguments.sound, arguments.at, arguments.out / TERMINAL)
     print(f"the terminal: {arguments.out / TERMINAL}")
     draw_page(model, arguments.sound, arguments.at, arguments.out / PAGE)
@@ -53,13 +51,9 @@ def draw_terminal(model: "Model", sound: Path, at_s: float, path: Path) -> None:
     from demo.screen import Screen
     from rich.console import Console
 
-    from kws.audio.blocks import file_blocks
-    from kws.spotting.live import watch
-
     console = Console(file=io.StringIO(), force_terminal=True, width=_COLUMNS)
-    blocks = file_blocks(sound, model.metadata.features.sample_rate_hz, fast=True)
     with Screen(model.metadata, lambda: 0, console) as screen:
-        for moment in until(at_s, watch(model.stream(), blocks)):
+        for moment in moments_until(at_s, model, sound, fast=True):
             screen.push(moment)
         paper = Console(
             file=io.StringIO(), record=True, force_terminal=True, width=_COLUMNS, highlight=False
@@ -70,10 +64,14 @@ def draw_terminal(model: "Model", sound: Path, at_s: float, path: Path) -> None:
         temporary.write_text(re.sub(r"@font-face \{.*?\}\s*", "", drawn, flags=re.DOTALL), "utf-8")
 
 
-def until(at_s: float, moments: Iterable["Moment"]) -> Iterator["Moment"]:
-    """The moments up to a second of the sound; refuse one that it has not."""
+def moments_until(at_s: float, model: "Model", sound: Path, fast: bool) -> Iterator["Moment"]:
+    """What is heard up to a second of the sound; refuse one that it has not."""
+    from kws.audio.blocks import file_blocks
+    from kws.spotting.live import watch
+
     heard_s = 0.0
-    for moment in moments:
+    blocks = file_blocks(sound, model.metadata.features.sample_rate_hz, fast)
+    for moment in watch(model.stream(), blocks):
         if moment.time_s > at_s:
             return
         heard_s = moment.time_s
@@ -89,9 +87,6 @@ def draw_page(model: "Model", sound: Path, at_s: float, path: Path) -> None:
     from demo.browser import browse
     from demo.web import HOST, Page
 
-    from kws.audio.blocks import file_blocks
-    from kws.spotting.live import watch
-
     class Nobody:
         """The face on the terminal: none."""
 
@@ -100,12 +95,10 @@ def draw_page(model: "Model", sound: Path, at_s: float, path: Path) -> None:
     with ExitStack() as stack:
         page = stack.enter_context(Page(Nobody(), model.metadata, lambda: 0, 0))
         folder = stack.enter_context(tempfile.TemporaryDirectory())
-        browser = stack.enter_context(
-            browse(f"http://{HOST}:{page.port}", Path(folder), (900, 780))
-        )
+        address = f"http://{HOST}:{page.port}"
+        browser = stack.enter_context(browse(address, Path(folder), _PAGE_SIZE))
         browser.wait("document.querySelectorAll('.keyword').length > 0")
-        blocks = file_blocks(sound, model.metadata.features.sample_rate_hz, fast=False)
-        for moment in until(at_s, watch(model.stream(), blocks)):
+        for moment in moments_until(at_s, model, sound, fast=False):
             page.push(moment)
         browser.wait(
             f"document.getElementById('footer').textContent.includes(' {at_s:.0f} s heard')"
