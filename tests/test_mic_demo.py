@@ -19,8 +19,9 @@ from tones import RATE, SPEECH, tone
 
 import kws
 from kws.audio.blocks import Microphones
+from kws.audio.devices import Device, input_devices, rescan
 from kws.audio.io import read, write
-from kws.audio.microphone import Device, Microphone, input_devices
+from kws.audio.microphone import Microphone
 from kws.errors import AudioError
 from kws.spotting.live import watch
 from kws.spotting.spotter import spot_file
@@ -81,20 +82,34 @@ def test_tflm_hears_the_same(hearing, speech):
     assert [keyword for _, keyword, _ in given] == ["yes", "no", "yes"]
 
 
-def test_the_demo_needs_no_tensorflow(hearing, speech):
-    code = (
-        "import runpy, sys\n"
-        f"sys.path.insert(0, {str(DEMO.parent)!r})\n"
-        f"sys.argv = ['mic_demo.py', {str(hearing)!r}, '--wav', {str(speech)!r}, '--fast']\n"
-        f"runpy.run_path({str(DEMO)!r}, run_name='__main__')\n"
-        "import kws.audio.microphone\n"
-        "print(sorted({'tensorflow', 'tf_keras', 'keras'} & set(sys.modules)))\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
-    )
-    assert done.stdout.splitlines()[-1] == "[]"
-    assert len(done.stdout.splitlines()) == 4
+STARTED = """
+import json, runpy, sys
+done = []
+sys.addaudithook(lambda event, _: done.append(event))
+demo, *sys.argv = sys.argv[1:]
+sys.path.insert(0, demo.rpartition("/")[0])
+runpy.run_path(demo, run_name="__main__")
+events = {event.split(".")[0] for event in done}
+print(json.dumps({"modules": sorted(sys.modules), "events": sorted(events)}))
+"""
+
+
+def test_the_demo_starts_with_no_more_than_it_needs(hearing, speech):
+    """No TensorFlow, no librosa; no sound device, socket, program or picture for plain lines."""
+    command = [sys.executable, "-c", STARTED, str(DEMO), "mic_demo.py", str(hearing)]
+    command += ["--wav", str(speech), "--fast", "--plain"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    *lines, last = done.stdout.splitlines()
+    assert len(lines) == 3
+    started = json.loads(last)
+    modules = {name.split(".")[0] for name in started["modules"]}
+    assert not modules & {"tensorflow", "tf_keras", "keras", "librosa", "numba", "sklearn", "scipy"}
+    assert not modules & {"sounddevice", "rich", "websockets", "matplotlib", "dask", "optuna"}
+    own = {name for name in started["modules"] if name.startswith(("demo.", "kws."))}
+    assert {name for name in own if name.startswith("demo.")} == {"demo.lines"}
+    assert not {name for name in own if name.startswith(("kws.data", "kws.nn", "kws.report"))}
+    assert "open" in started["events"]
+    assert not set(started["events"]) & {"socket", "subprocess"}
 
 
 @pytest.mark.parametrize(
@@ -304,17 +319,22 @@ class Refused(Exception):
     """PortAudio's error: a text and a code."""
 
 
+def facts(name: str, index: int = 0, **others) -> dict:
+    """What PortAudio knows of a device."""
+    known = {"max_input_channels": 1, "default_samplerate": float(RATE), "hostapi": 0}
+    return {"name": name, "index": index, **known, **others}
+
+
 class FakeSound(types.SimpleNamespace):
     """As much of ``sounddevice`` as a microphone needs; ``rates`` are what the device can do."""
 
     PortAudioError = Refused
 
     def __init__(self, blocks=(), rates=(RATE,), default=0, devices=None, start=None, channels=1):
-        facts = {"name": "desk", "index": 0, "max_input_channels": channels}
-        facts["default_samplerate"] = float(rates[0]) if rates else 48000.0
         super().__init__(blocks=blocks, rates=rates, default=default, start=start, asked=[])
         self.channels = channels
-        self.devices = [facts] if devices is None else devices
+        desk = facts("desk", max_input_channels=channels, default_samplerate=float(rates[0]))
+        self.devices = [desk] if devices is None else devices
 
     def query_devices(self, number=None, kind=None):
         if kind is None:
@@ -360,13 +380,15 @@ class FakeStream:
 
 
 @pytest.fixture
-def portaudio(monkeypatch):
+def portaudio(monkeypatch, tmp_path):
     def install(**facts) -> FakeSound:
         sound = FakeSound(**facts)
         monkeypatch.setitem(sys.modules, "sounddevice", sound)
         return sound
 
     monkeypatch.setattr("kws.audio.microphone.PATIENCE_S", 0.01)
+    monkeypatch.setattr("kws.audio.blocks.RETRY_S", 0.001)
+    monkeypatch.setattr("kws.audio.devices.SOUND_FILES", tmp_path / "snd")
     return install
 
 
@@ -410,16 +432,50 @@ def test_dropped_blocks_are_counted(portaudio, monkeypatch):
 
 def test_no_microphone(portaudio):
     portaudio(devices=[])
-    with pytest.raises(AudioError, match="no microphone found: PortAudio knows of no device"):
+    with pytest.raises(AudioError, match=r"no microphone found: .* knows of no device .*; plug"):
         Microphone(RATE)
     assert input_devices() == []
+
+
+def test_sound_devices_that_this_user_may_not_read(portaudio, monkeypatch, tmp_path):
+    """Without rights PortAudio finds no device, or opens none; others' files do not matter."""
+    sound = portaudio(devices=[])
+    (tmp_path / "snd" / "by-path").mkdir(parents=True)
+    for name in ("pcmC0D0p", "timer"):
+        (tmp_path / "snd" / name).touch(0o644)
+    with pytest.raises(AudioError, match="plug one in"):
+        Microphone(RATE)
+    (tmp_path / "snd" / "pcmC0D0c").touch()
+    (tmp_path / "snd" / "pcmC0D0c").chmod(0)
+    access = os.access  # by its bits: root may read all
+    monkeypatch.setattr(os, "access", lambda path, mode: access(path, mode) and open_to_all(path))
+    advice = (
+        "this user may not read the sound devices in /dev/snd; join the group audio "
+        "(sudo usermod -aG audio $USER) and log in again"
+    )
+    with pytest.raises(AudioError) as error:
+        Microphone(RATE)
+    assert str(error.value) == f"no microphone found: {advice}"
+    sound.devices, sound.rates = [facts("desk")], Refused("Illegal combination", -9993)
+    with pytest.raises(AudioError) as error:
+        Microphone(RATE)
+    assert str(error.value) == f"microphone 'desk' (device 0): {advice}"
+    (tmp_path / "snd" / "pcmC1D0c").touch(0o644)
+    with pytest.raises(
+        AudioError, match=r"cannot be opened \(.*Illegal.*; see that the system lets"
+    ):
+        Microphone(RATE)
+
+
+def open_to_all(path: Path) -> bool:
+    return bool(path.stat().st_mode & 0o004)
 
 
 def test_no_default_microphone_names_the_others(portaudio):
     portaudio(default=-1)
     with pytest.raises(AudioError, match=r"choose one with --device: 0 \(desk\)"):
         Microphone(RATE)
-    assert input_devices() == [Device(0, "desk", 1, float(RATE), False)]
+    assert input_devices() == [Device(0, "desk", 1, float(RATE), False, 0)]
 
 
 @pytest.mark.parametrize("number", [3, -2])
@@ -431,7 +487,7 @@ def test_a_wrong_device_number(portaudio, number):
 
 def test_a_busy_device(portaudio):
     portaudio().rates = Refused("Device unavailable", -9985)
-    with pytest.raises(AudioError, match=r"microphone 'desk' \(device 0\): busy"):
+    with pytest.raises(AudioError, match=r"'desk' \(device 0\): busy; .* end that program$"):
         Microphone(RATE)
 
 
@@ -473,22 +529,93 @@ def test_channels_are_averaged_where_a_device_has_no_single_one(portaudio):
     np.testing.assert_allclose(given, 0.3, atol=1e-6)
 
 
-def test_a_microphone_that_goes_is_waited_for(portaudio, monkeypatch):
+LISTENING = "listening to 'desk' at 16000 Hz"
+WAITING = "microphone 'desk': no sound any more; waiting for it to come back"
+
+
+def steady(level: float, overflow: bool = False) -> list[tuple[np.ndarray, bool]]:
+    """A block that a microphone gives, and then falls silent."""
+    return [(np.full(320, level, np.float32), overflow)]
+
+
+def changes(sound: FakeSound, *facts: dict | Exception) -> None:
+    """What each rescan finds changed, or what it raises."""
+    coming = iter(facts)
+
+    def initialize() -> None:
+        change = next(coming)
+        if isinstance(change, Exception):
+            raise change
+        vars(sound).update(change)
+
+    sound._initialize = initialize
+
+
+def test_a_microphone_that_goes_is_waited_for(portaudio):
     """It gives a block and falls silent; looked for three times, it is there again."""
-    monkeypatch.setattr("kws.audio.blocks.RETRY_S", 0.001)
-    sound = portaudio(blocks=[(np.full(320, 0.25, np.float32), False)])
+    sound = portaudio(blocks=steady(0.25))
     told: list[str] = []
     microphones = Microphones(RATE, None, told.append)
     blocks = iter(microphones)
     assert next(blocks)[0] == 0.25
-    sound.blocks = [(np.full(320, 0.5, np.float32), True)]
+    sound.blocks = steady(0.5, overflow=True)
     sound.rates = Refused("Device unavailable", -9985)
     assert next(blocks)[0] == 0.5
     assert sound.scans == 3
-    assert told[0] == "listening to 'desk' at 16000 Hz"
-    assert told[1].endswith("start again; waiting for it to come back")
-    assert told[2:] == ["listening to 'desk' at 16000 Hz"]
+    assert told == [LISTENING, WAITING, LISTENING]
     assert microphones.dropped == 1
+
+
+def test_a_microphone_that_comes_back_lame_is_waited_for_on(portaudio):
+    """It opens and does not start, then starts and stays silent, then gives sound."""
+    sound = portaudio(blocks=steady(0.25))
+    told: list[str] = []
+    blocks = iter(Microphones(RATE, None, told.append))
+    assert next(blocks)[0] == 0.25
+    lame = {"blocks": [], "start": Refused("Unanticipated host error", -9999)}
+    changes(sound, lame, {"start": None}, {"blocks": steady(0.5)})
+    assert next(blocks)[0] == 0.5
+    assert told == [LISTENING, WAITING, LISTENING]
+    assert len(sound.asked) == 4
+
+
+@pytest.mark.parametrize("device", [1, None])
+def test_a_microphone_is_known_again_by_its_name(portaudio, device):
+    """Its number is another's meanwhile, and its name is another's of another host API."""
+    with_it = [facts("webcam"), facts("desk", 1)]
+    without = [facts("webcam"), facts("line in", 1), facts("desk", 2, hostapi=1)]
+    shifted = [facts("line in"), facts("desk", 1, hostapi=1), facts("desk", 2)]
+    sound = portaudio(devices=with_it, default=1, blocks=steady(0.25))
+    blocks = iter(Microphones(RATE, device, print))
+    assert next(blocks)[0] == 0.25
+    changes(sound, {"devices": without, "blocks": steady(0.5)}, {"devices": shifted})
+    assert next(blocks)[0] == 0.5
+    assert [options["device"] for options in sound.asked] == [1, 2]
+
+
+def test_a_sound_system_that_is_down_is_waited_for(portaudio):
+    """PortAudio cannot be started for a while, and cannot be ended where it was not started."""
+    sound = portaudio(blocks=steady(0.25))
+    blocks = iter(Microphones(RATE, None, print))
+    next(blocks)
+    down = Refused("Error initializing PortAudio", -9999)
+    changes(sound, down, down, {"blocks": steady(0.5)}, down)
+    ended = iter([None, Refused("not initialized", -10000), Refused("not initialized", -10000)])
+    sound._terminate = lambda: refuse(next(ended, None))
+    assert next(blocks)[0] == 0.5
+    with pytest.raises(AudioError, match="PortAudio does not start"):
+        rescan()
+
+
+def refuse(error: Exception | None) -> None:
+    if error:
+        raise error
+
+
+def test_a_microphone_that_is_silent_from_the_start_is_an_error(portaudio):
+    portaudio()
+    with pytest.raises(AudioError, match="see that it is still plugged in, and start again"):
+        next(iter(Microphones(RATE, None, print)))
 
 
 def test_a_microphone_that_was_never_there_is_not_waited_for(portaudio):

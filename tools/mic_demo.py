@@ -27,11 +27,9 @@ def main() -> None:
     if arguments.list_devices:
         _list_devices()
         return
-    from demo.command import Command
-
     import kws
 
-    command = Command(arguments.exec) if arguments.exec else None
+    command = _command(arguments)
     model = kws.load(arguments.model, arguments.engine)
     triggers = _triggers(arguments, model.metadata)
     listening = _Listening(arguments, model.metadata)
@@ -58,7 +56,8 @@ def _parse() -> argparse.Namespace:
     parser.add_argument(
         "--exec",
         metavar="COMMAND",
-        help="run it at each detection, without a shell; KWS_KEYWORD, KWS_SCORE, KWS_TIME_S tell",
+        help="run it at each detection, without a shell; KWS_KEYWORD, KWS_SCORE, KWS_TIME_S tell; "
+        "it gets no input, what it prints goes to standard error, under the live screen nowhere",
     )
     parser.add_argument(
         "--save-triggers",
@@ -82,7 +81,7 @@ def _parse() -> argparse.Namespace:
 
 
 def _list_devices() -> None:
-    from kws.audio.microphone import input_devices
+    from kws.audio.devices import input_devices, why_none
 
     devices = input_devices()
     for device in devices:
@@ -90,7 +89,20 @@ def _list_devices() -> None:
         rate = f"{device.channels} in, {device.sample_rate_hz:.0f} Hz"
         print(f"{mark} {device.number:>3}  {device.name}  ({rate})")
     if not devices:
-        sys.stderr.write("no microphone found: PortAudio knows of no device that records\n")
+        sys.stderr.write(f"{why_none()}\n")
+
+
+def _in_lines(arguments: argparse.Namespace) -> bool:
+    """One line a detection; else the live screen."""
+    return arguments.json or arguments.plain or not sys.stdout.isatty()
+
+
+def _command(arguments: argparse.Namespace) -> "Command | None":
+    if not arguments.exec:
+        return None
+    from demo.command import Command
+
+    return Command(arguments.exec, shown=_in_lines(arguments))
 
 
 def _triggers(arguments: argparse.Namespace, facts: "Metadata") -> "Triggers | None":
@@ -139,7 +151,7 @@ class _Listening:
         return Page(self._terminal(), self.facts, self._dropped, self.arguments.web)
 
     def _terminal(self) -> "Lines | Screen":
-        if self.arguments.json or self.arguments.plain or not sys.stdout.isatty():
+        if _in_lines(self.arguments):
             from demo.lines import Lines
 
             return Lines(self.arguments.json)

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from kws.audio.devices import number_of, rescan
 from kws.audio.io import read
-from kws.audio.microphone import BLOCK_MS, Microphone, rescan
+from kws.audio.microphone import BLOCK_MS, Microphone
 from kws.errors import AudioError
 
 RETRY_S = 1.0
@@ -47,7 +48,9 @@ def file_blocks(path: Path, sample_rate_hz: int, fast: bool) -> Iterator[np.ndar
 
 
 class Microphones:
-    """A microphone's blocks without end; where it goes, it is waited for.
+    """A microphone's blocks without end; where it goes, it is waited for, and for no other.
+
+    It is known again by its name: its number may be another's by then.
 
     >>> microphones = Microphones(16000, None, print)
     >>> for block in microphones: ...
@@ -59,7 +62,7 @@ class Microphones:
     Raises
     ------
     AudioError
-        While iterating: when it cannot be opened the first time.
+        While iterating: when it cannot be opened the first time, or gives no sound then.
     """
 
     def __init__(self, sample_rate_hz: int, device: int | None, tell: Callable[[str], None]):
@@ -73,12 +76,13 @@ class Microphones:
         return self._dropped_before + (self._now.dropped if self._now else 0)
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        yield from self._listen(Microphone(self.sample_rate_hz, self.device))
+        first = Microphone(self.sample_rate_hz, self.device)
+        yield from self._listen(first, again=False)
         while True:
-            yield from self._listen(self._wait())
+            yield from self._listen(self._wait(first.name, first.host_api), again=True)
 
-    def _listen(self, microphone: Microphone) -> Iterator[np.ndarray]:
-        """Blocks until the microphone goes; it must have given one."""
+    def _listen(self, microphone: Microphone, again: bool) -> Iterator[np.ndarray]:
+        """Blocks until the microphone goes; the first time it must have given one."""
         heard = False
         self._now = microphone
         try:
@@ -89,19 +93,21 @@ class Microphones:
                         self._tell(f"listening to {microphone.name!r} at {at}")
                     heard = True
                     yield block
-        except AudioError as error:
-            if not heard:
+        except AudioError:
+            if heard:
+                gone = f"microphone {microphone.name!r}: no sound any more"
+                self._tell(f"{gone}; waiting for it to come back")
+            elif not again:
                 raise
-            self._tell(f"{error}; waiting for it to come back")
         finally:
             self._dropped_before += microphone.dropped
             self._now = None
 
-    def _wait(self) -> Microphone:
+    def _wait(self, name: str, host_api: int) -> Microphone:
         while True:
             time.sleep(RETRY_S)
-            rescan()
             try:
-                return Microphone(self.sample_rate_hz, self.device)
+                rescan()
+                return Microphone(self.sample_rate_hz, number_of(name, host_api))
             except AudioError:
                 continue

@@ -2,13 +2,13 @@
 
 import queue
 from collections.abc import Iterator
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
 import numpy as np
 import soxr
 
+from kws.audio.devices import MAY_NOT, forbidden, input_device, portaudio
 from kws.errors import AudioError
 
 BLOCK_MS = 20.0
@@ -20,17 +20,6 @@ PATIENCE_S = 5.0
 
 _INVALID_RATE, _INVALID_CHANNELS, _UNAVAILABLE = -9997, -9998, -9985
 """portaudio.h: paInvalidSampleRate, paInvalidChannelCount, paDeviceUnavailable"""
-
-
-@dataclass(frozen=True)
-class Device:
-    """An input device, as PortAudio numbers it."""
-
-    number: int
-    name: str
-    channels: int
-    sample_rate_hz: float
-    is_default: bool
 
 
 class Microphone:
@@ -51,15 +40,15 @@ class Microphone:
     Raises
     ------
     AudioError
-        When PortAudio or the device is missing, busy or refuses; while listening, when it falls
-        silent altogether for ``PATIENCE_S`` (unplugged).
+        When PortAudio or the device is missing, busy, refuses or is forbidden; while listening,
+        when it falls silent altogether for ``PATIENCE_S`` (unplugged).
     """
 
     def __init__(self, sample_rate_hz: int, device: int | None = None):
         self.sample_rate_hz, self.dropped = sample_rate_hz, 0
-        sound = _portaudio()
-        found = _input_device(sound, device)
-        self.name = str(found["name"])
+        sound = portaudio()
+        found = input_device(sound, device)
+        self.name, self.host_api = str(found["name"]), int(found["hostapi"])
         self._blocks: queue.Queue[np.ndarray] = queue.Queue(round(BACKLOG_S * 1000 / BLOCK_MS))
         self._resampler: soxr.ResampleStream | None = None
         try:
@@ -105,7 +94,7 @@ class Microphone:
     def __enter__(self) -> "Microphone":
         try:
             self._stream.start()
-        except _portaudio().PortAudioError as error:
+        except portaudio().PortAudioError as error:
             self._stream.close()
             raise AudioError(f"microphone {self.name!r}: does not start ({error})") from error
         return self
@@ -133,81 +122,20 @@ class Microphone:
                 yield block
 
 
-def input_devices() -> list[Device]:
-    """All devices that can record.
-
-    Raises
-    ------
-    AudioError
-        When the PortAudio library is missing.
-    """
-    sound = _portaudio()
-    try:
-        default = sound.query_devices(kind="input")["index"]
-    except (sound.PortAudioError, ValueError):
-        default = None
-    return [
-        Device(
-            number=device["index"],
-            name=str(device["name"]),
-            channels=device["max_input_channels"],
-            sample_rate_hz=device["default_samplerate"],
-            is_default=device["index"] == default,
-        )
-        for device in sound.query_devices()
-        if device["max_input_channels"] > 0
-    ]
-
-
-def rescan() -> None:
-    """Let PortAudio look again which devices there are; no microphone may be open."""
-    sound = _portaudio()
-    sound._terminate()
-    sound._initialize()
-
-
-def _portaudio() -> Any:
-    """The ``sounddevice`` module, imported when first needed: it starts PortAudio."""
-    try:
-        import sounddevice
-    except OSError as error:
-        raise AudioError(
-            f"the microphone needs the PortAudio library, which is missing ({error}); install it: "
-            "apt-get install libportaudio2"
-        ) from error
-    except ImportError as error:
-        raise AudioError(
-            "the microphone needs the Python package sounddevice; install it: "
-            "pip install -r requirements.txt"
-        ) from error
-    return sounddevice
-
-
-def _input_device(sound: Any, number: int | None) -> Any:
-    """PortAudio's facts of a device that can record."""
-    try:
-        return sound.query_devices(number, "input")
-    except (sound.PortAudioError, ValueError) as error:
-        known = input_devices()
-        if not known:
-            raise AudioError(
-                "no microphone found: PortAudio knows of no device that records; plug one in"
-            ) from error
-        names = ", ".join(f"{device.number} ({device.name})" for device in known)
-        if number is None:
-            raise AudioError(f"no default microphone; choose one with --device: {names}") from error
-        raise AudioError(f"device {number} is none that records; there are: {names}") from error
-
-
 def _channels(device: Any) -> int:
     return int(device["max_input_channels"])
 
 
 def _why_not_open(device: Any, error: Exception) -> str:
     what = f"microphone {device['name']!r} (device {device['index']})"
+    if forbidden():
+        return f"{what}: {MAY_NOT}"
     if _code(error) == _UNAVAILABLE:
-        return f"{what}: busy; another program holds it, or it may not be used: end that program"
-    return f"{what}: cannot be opened ({error}); try another with --device"
+        return f"{what}: busy; another program holds it: end that program"
+    return (
+        f"{what}: cannot be opened ({error}); see that the system lets this program use it, "
+        "or try another with --device"
+    )
 
 
 def _code(error: Exception) -> int | None:

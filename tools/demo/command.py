@@ -4,6 +4,7 @@ import os
 import shlex
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -19,13 +20,19 @@ _MOST = 8
 class Command:
     """Runs without a shell and is not waited for; which keyword it was is in its environment.
 
+    It gets no input, and its output never meets the demo's own.
+
+    Parameters
+    ----------
+    shown : what it prints goes to standard error, else nowhere (a live screen is drawn there).
+
     Raises
     ------
     DataError
         When it is empty, or there is no such program.
     """
 
-    def __init__(self, text: str):
+    def __init__(self, text: str, shown: bool):
         try:
             self._words = shlex.split(text)
         except ValueError as error:
@@ -35,6 +42,7 @@ class Command:
                 f"--exec {text!r}: no such program; expected one that can be run, and its words "
                 "(there is no shell: for pipes, give a script)"
             )
+        self._output = sys.stderr if shown else subprocess.DEVNULL
         self._running: list[subprocess.Popen[bytes]] = []
 
     def push(self, detections: "Sequence[Detection]", note: Callable[[str], None]) -> None:
@@ -53,7 +61,13 @@ class Command:
                 "KWS_TIME_S": f"{found.time_s:.3f}",
             }
             try:
-                child = subprocess.Popen(self._words, env={**os.environ, **facts})
+                child = subprocess.Popen(
+                    self._words,
+                    env={**os.environ, **facts},
+                    stdin=subprocess.DEVNULL,
+                    stdout=self._output,
+                    stderr=self._output,
+                )
             except OSError as error:
                 note(f"--exec {self._words[0]}: {error}")
                 continue
