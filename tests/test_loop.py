@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+import tf_keras as keras
 
 from kws.data.stats import FeatureStats
 from kws.nn.cells import CELLS
@@ -22,6 +23,7 @@ def layer_of(cell, mode, backward, rng):
     def values(*shape):
         return tf.constant(rng.normal(size=shape), tf.float32)
 
+    keras.utils.set_random_seed(2)  # the kernels
     layer = Recurrent(cell, UNITS, backward)
     states = tuple(values(BATCH, UNITS) for _ in layer.cell.states)
     inputs = values(BATCH, FRAMES, SIZE)
