@@ -17,6 +17,7 @@ from kws.audio.splice import (
     reverse_word,
     word_span,
 )
+from kws.data.blends import find_blends
 from kws.data.cache import load_examples
 from kws.data.examples import list_sources, more_sources
 from kws.data.made_words import leaves_keyword, made_sources, spells_keyword
@@ -228,18 +229,28 @@ def test_made_words_are_of_training_clips_and_no_keyword_by_their_letters(root):
     listed = {source.piece for source in sources if source.path}
     assert {piece for one in made for piece in one.pieces} <= listed
     shares = Counter(one.how for one in made)
-    assert shares["joined"] / len(made) == pytest.approx(0.5, abs=0.07)
-    assert all(shares[how] / len(made) > 0.1 for how in ("first", "last", "reversed"))
-    words = Counter(tuple(piece[0].parent.name for piece in one.pieces) for one in made)
-    pairs = {pair for pair in words if len(pair) == 2}
-    assert all(a != b for a, b in pairs)
+    assert (shares["blended"] + shares["turned"]) / len(made) == pytest.approx(0.7, abs=0.07)
+    assert shares["joined"] / len(made) == pytest.approx(0.12, abs=0.05)
+    assert all(shares[how] / len(made) > 0.03 for how in ("first", "last", "reversed"))
+    words = [(one.how, tuple(piece[0].parent.name for piece in one.pieces)) for one in made]
     # tree + yes would not be heard as yes, but may be spelled so: nothing of "e" and "es"
-    assert pairs == {
+    assert {pair for how, pair in words if how == "joined"} == {
         (a, b)
         for a in ("yes", "no", "tree", "cat")
         for b in ("yes", "no", "tree", "cat")
         if a != b and not spells_keyword(a, b, ["yes", "no"])
     }
+    blends = find_blends(["yes", "no", "tree", "cat"], ["yes", "no"], "en-us")
+    possible = {
+        ("turned" if blend.turned else "blended", (onset, blend.vowels, coda))
+        for blend in blends
+        for onset in blend.onsets or (blend.vowels,)
+        for coda in blend.codas or (blend.vowels,)
+    }
+    drawn = {(how, pair) for how, pair in words if how in ("blended", "turned")}
+    assert drawn <= possible
+    assert len(drawn) > 0.8 * len(possible)
+    words = {pair for _, pair in words}
     alone = {pair[0] for pair in words if len(pair) == 1}
     assert alone == {"yes", "no"}
 
@@ -250,7 +261,7 @@ def test_as_many_keywords_are_joined_of_two_takes(root):
     assert [source.label for source in more] == [0, 1] * 8
     for source in more:
         word = ("yes", "no")[source.label]
-        assert [one.how for one in source.made] == ["rejoined"] * 6
+        assert {one.how for one in source.made} == {"blended", "rejoined"}
         pieces = [piece for one in source.made for piece in one.pieces]
         assert {piece[0].parent.name for piece in pieces} == {word}
         assert len(set(pieces)) > 2  # other takes for other copies
@@ -276,7 +287,13 @@ def test_two_takes_of_a_word_are_joined_at_one_place():
 def test_keywords_that_allow_nothing_leave_other_words_backwards(root):
     one = recipe(keywords=["no"], share=1.0)
     found = made_sources([s for s in sources_of(one, root)[0] if s.path], one, 30)
-    assert {made.how for s in found for made in s.made} >= {"joined", "first", "last", "reversed"}
+    assert {made.how for s in found for made in s.made} >= {
+        "blended",
+        "first",
+        "joined",
+        "last",
+        "reversed",
+    }
     # "oo" backwards is itself, and any word that ends in o may end it
     (root / "no").rename(root / "oo")
     stuck = recipe(keywords=["oo"], share=1.0)

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from kws.audio.noise import loud_power
+from kws.audio.vowels import vowel_span
 from kws.audio.word import find_words
 
 PART = (0.3, 0.5)
@@ -25,6 +26,8 @@ _WIDER_MS = 30.0
 """By so much :func:`kws.audio.word.find_words` gives a span too wide, on either side."""
 _ENERGY = (0.05, 0.95)
 _SHORTEST_QUIET_MS = 40.0
+_BEFORE_MS, _AFTER_MS = 200.0, 250.0
+"""By so much a word may begin before its first vowel, and end after its last one."""
 
 
 def word_span(audio: np.ndarray, sample_rate_hz: int) -> tuple[int, int]:
@@ -65,24 +68,52 @@ def join_words(
     -------
     float32, as long as ``first``.
     """
-    (start, end), (start_2, end_2) = spans = [word_span(a, sample_rate_hz) for a in (first, second)]
+    spans = [word_span(audio, sample_rate_hz) for audio in (first, second)]
     places = [rng.uniform(*JOINT)] * 2 if same else [rng.uniform(*JOINT), rng.uniform(*JOINT)]
     leave, enter = (
         _quiet_place(audio, span, place, sample_rate_hz)
         for audio, span, place in zip((first, second), spans, places, strict=True)
     )
-    power = loud_power(first[start:end], sample_rate_hz)
-    power_2 = loud_power(second[start_2:end_2], sample_rate_hz)
-    if power > 0 and power_2 > 0:
-        most = 10.0 ** (MOST_GAIN_DB / 20)
-        second = second * np.float32(np.clip(np.sqrt(power / power_2), 1 / most, most))
-    made = _crossfade(first[:leave], second[enter:], sample_rate_hz)
-    spare = len(made) - len(first)
-    if spare > 0:  # background goes, on both sides alike where there is enough of it
-        behind = max(0, len(second) - end_2)
-        before = min(start, max(spare // 2, spare - behind))
-        made = made[before : before + len(first)]
-    return np.clip(_fill(made, len(first), second, spans[1], sample_rate_hz), -1.0, 1.0)
+    return _joined((first, second), (leave, enter), (spans[0], spans[1]), sample_rate_hz)
+
+
+def blend_words(
+    onset: np.ndarray | None,
+    vowels: np.ndarray,
+    coda: np.ndarray | None,
+    sample_rate_hz: int,
+    turned: bool = False,
+) -> np.ndarray:
+    """Put another word's consonants before the vowels of a word, or after them, or both.
+
+    Parameters
+    ----------
+    onset, coda : float32 (samples,), clips of one word each, of which what is before the first
+        vowel, or after the last one, is taken; None: the word's own.
+    vowels : float32 (samples,), a clip of one word.
+    turned : play ``coda`` backwards, for a consonant that it begins with.
+
+    Returns
+    -------
+    float32, as long as ``vowels``.
+    """
+    made = vowels
+    if onset is not None:
+        made = _change_over(onset, made, 0, sample_rate_hz)
+    if coda is not None:
+        made = _change_over(made, reverse_word(coda) if turned else coda, 1, sample_rate_hz)
+    return made
+
+
+def _change_over(first: np.ndarray, second: np.ndarray, at: int, sample_rate_hz: int) -> np.ndarray:
+    """From one word to another where their vowels begin (0), or end (1)."""
+    vowels = [vowel_span(audio, sample_rate_hz) for audio in (first, second)]
+    before, after = (round(ms * sample_rate_hz / 1000) for ms in (_BEFORE_MS, _AFTER_MS))
+    one, other = (
+        (max(0, start - before), min(len(audio), end + after))
+        for audio, (start, end) in zip((first, second), vowels, strict=True)
+    )
+    return _joined((first, second), (vowels[0][at], vowels[1][at]), (one, other), sample_rate_hz)
 
 
 def cut_word(
@@ -115,6 +146,34 @@ def cut_word(
 def reverse_word(audio: np.ndarray) -> np.ndarray:
     """Play (samples,) of sound backwards."""
     return np.ascontiguousarray(audio[::-1])
+
+
+def _joined(
+    clips: tuple[np.ndarray, np.ndarray],
+    places: tuple[int, int],
+    spans: tuple[tuple[int, int], tuple[int, int]],
+    sample_rate_hz: int,
+) -> np.ndarray:
+    """The first clip up to its place, the second from its own on; as loud and long as the first.
+
+    Parameters
+    ----------
+    spans : of the words; what is outside may go.
+    """
+    first, second = clips
+    (start, end), (start_2, end_2) = spans
+    power = loud_power(first[start:end], sample_rate_hz)
+    power_2 = loud_power(second[start_2:end_2], sample_rate_hz)
+    if power > 0 and power_2 > 0:
+        most = 10.0 ** (MOST_GAIN_DB / 20)
+        second = second * np.float32(np.clip(np.sqrt(power / power_2), 1 / most, most))
+    made = _crossfade(first[: places[0]], second[places[1] :], sample_rate_hz)
+    spare = len(made) - len(first)
+    if spare > 0:  # background goes, on both sides alike where there is enough of it
+        behind = max(0, len(second) - end_2)
+        before = min(start, max(spare // 2, spare - behind))
+        made = made[before : before + len(first)]
+    return np.clip(_fill(made, len(first), second, spans[1], sample_rate_hz), -1.0, 1.0)
 
 
 def _quiet_place(audio: np.ndarray, span: tuple[int, int], part: float, sample_rate_hz: int) -> int:

@@ -8,6 +8,7 @@ sound left out, and the difference in features for one that is replaced.
 """
 
 import unicodedata
+from collections.abc import Sequence
 from functools import cache, lru_cache
 from typing import NamedTuple
 
@@ -56,6 +57,7 @@ _PLACES = {
     "pharyngeal": 0.3,
     "glottal": 0.1,
 }
+_GLOTTAL = _PLACES["glottal"]
 _MANNERS = {"stop": 1.0, "fricative": 0.8, "approximant": 0.6}
 _AFFRICATE = 0.9
 _CONSONANTS = """
@@ -90,7 +92,11 @@ def distance(one: Pronunciation, other: Pronunciation) -> float:
     -------
     0 for the same sounds; a consonant more or less costs 1, a vowel 0.64, another voice 0.36.
     """
-    first, second = segments(one), segments(other)
+    return apart(segments(one), segments(other))
+
+
+def apart(first: Sequence[str], second: Sequence[str]) -> float:
+    """:func:`distance` of two rows of sounds, as :func:`segments` gives them."""
     row = [0.0]
     for letters in second:
         row.append(row[-1] + gap(letters))
@@ -147,6 +153,18 @@ def gap(segment: str) -> float:
 def is_vowel(segment: str) -> bool:
     """Whether a sound of :func:`split_sound` is a vowel."""
     return bool(_LETTERS[segment[0]].syllabic)
+
+
+def is_glide(segment: str) -> bool:
+    """Whether a sound is an approximant or a lateral, which are as loud as a vowel."""
+    sound = _LETTERS[segment[-1]] if segment[-1] in _LETTERS else _LETTERS[segment[0]]
+    return not sound.syllabic and not sound.nasal and sound.manner == _MANNERS["approximant"]
+
+
+def is_fricative(segment: str) -> bool:
+    """Whether a sound is a fricative that sounds the same backwards: no affricate, and no ``h``."""
+    sound = _LETTERS[segment[0]]
+    return len(segment) == 1 and sound.manner == _MANNERS["fricative"] and sound.place > _GLOTTAL
 
 
 @cache

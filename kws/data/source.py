@@ -6,7 +6,7 @@ from typing import Literal
 
 Piece = tuple[Path, float, float | None]
 """A sound file, where a clip begins in it, and how long it is (None: to the end); in seconds."""
-How = Literal["joined", "first", "last", "reversed", "rejoined"]
+How = Literal["blended", "turned", "joined", "first", "last", "reversed", "rejoined"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,10 +14,13 @@ class Made:
     """How a word that nobody said is made."""
 
     how: How
-    """Two words' halves joined; the first or the last part of a word; a word played backwards; and
-    two takes of one word joined, which is that word still"""
+    """One word's consonants, another's vowels, a third one's consonants, or (``turned``) those that
+    the third begins with, backwards; two words' halves joined; the first or the last part of a
+    word; a word played backwards; and two takes of one word joined, which is that word still, as it
+    is where all that is blended are takes of it"""
     pieces: tuple[Piece, ...]
-    """Two to join, else one"""
+    """Three to blend, of which one may stand in two places, without a joint then; two to join; else
+    one"""
 
 
 @dataclass(frozen=True, slots=True)

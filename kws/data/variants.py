@@ -130,8 +130,8 @@ def _made(
     log.append(
         (made.how, " + ".join(f"{path.parent.name}/{path.name}" for path, *_ in made.pieces))
     )
-    clips = [io.fit(_read(piece, sample_rate_hz), samples) for piece in made.pieces]
-    return make_word(made.how, clips, rng, sample_rate_hz)
+    clips = {piece: io.fit(_read(piece, sample_rate_hz), samples) for piece in made.pieces}
+    return make_word(made.how, [clips[piece] for piece in made.pieces], rng, sample_rate_hz)
 
 
 def noise_times_ns(root: Path, config: AugmentConfig | None = None) -> tuple[int, ...]:
