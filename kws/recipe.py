@@ -126,11 +126,6 @@ class Recipe(Section):
                 f"model.stem: a step takes {self.model.stride} frames, a clip has "
                 f"{self.clip_frames}: at least two steps are needed"
             )
-        if self.model.bidirectional and self.train.carried_state_share:
-            raise ValueError(
-                f"train.carried_state_share {self.train.carried_state_share} is for streams; a "
-                "bidirectional model reads every window afresh: set it to 0"
-            )
         if self.model.architecture == "dscnn":
             for key in ("carried_state_share", "dropout", "recurrent_dropout"):
                 if value := getattr(self.train, key):

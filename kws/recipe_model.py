@@ -67,7 +67,7 @@ class ModelConfig(Section):
     @property
     def window_only(self) -> bool:
         """Whether the model reads a whole window at a time, and cannot be a stream."""
-        return self.architecture == "dscnn" or self.bidirectional
+        return self.architecture == "dscnn" or self.bidirectional or self.pooling != "last"
 
     @property
     def stride(self) -> int:

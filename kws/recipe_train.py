@@ -83,14 +83,20 @@ class TrainConfig(Section):
         Raises
         ------
         ValueError
-            When a weight is for no class, or a whole-window model is to fire at any moment.
+            When a weight is for no class, a whole-window model is to fire at any moment or to carry
+            a state, or states are to be dropped that no matrix product sees.
         """
         strange = sorted((self.class_weights or {}).keys() - set(labels))
         if strange:
             raise ValueError(
                 f"train.class_weights: no class {strange[0]!r}; the classes are {', '.join(labels)}"
             )
-        if model.window_only or model.pooling != "last":
+        if self.recurrent_dropout and model.cell == "mingru":
+            raise ValueError(
+                f"train.recurrent_dropout {self.recurrent_dropout} hides states from the matrix "
+                "products, and those of a mingru see none: set it to 0, or take another model.cell"
+            )
+        if model.window_only:
             if self.loss == "max_pooling":
                 raise ValueError(
                     "train.loss max_pooling is for streams, which answer at every step; this model "
@@ -100,6 +106,11 @@ class TrainConfig(Section):
                 raise ValueError(
                     "train.suppress is for streams, which answer at every step; this model reads "
                     "whole windows: set it to 0"
+                )
+            if self.carried_state_share:
+                raise ValueError(
+                    f"train.carried_state_share {self.carried_state_share} is for streams; this "
+                    "model reads every window afresh: set it to 0"
                 )
 
 

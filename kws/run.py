@@ -116,16 +116,40 @@ def open_run(path: Path) -> tuple[RunFolder, Recipe, dict[str, Any]]:
     return run, read_recipe(run.recipe), read_json(run.facts)
 
 
-def note_data(run: RunFolder, data: Path, fingerprint: str) -> None:
-    """Write down which data a run uses; refuse other data in a resumed one."""
+def note_data(run: RunFolder, data: Path, fingerprint: str, clips: str) -> None:
+    """Write down which data a run uses; refuse other data in a resumed one.
+
+    Parameters
+    ----------
+    fingerprint : of all that the run's features depend on.
+    clips : :func:`kws.nn.fingerprint.clips_fingerprint`, of the data's own clips.
+    """
     before = read_json(run.facts) if run.facts.is_file() else {}
     if before and before.get("data_fingerprint") != fingerprint:
         raise RunError(
             f"{run.path}: was trained on other data than {data} (or they have changed since); "
             "resume with the same clips, or give --out another folder"
         )
-    now = {"data": str(data.resolve()), "data_fingerprint": fingerprint}
+    now = {"data": str(data.resolve()), "data_fingerprint": fingerprint, "clips_fingerprint": clips}
     write_json(run.facts, {**before, **now})
+
+
+def check_heard(run: RunFolder, data: Path, clips: str) -> None:
+    """Refuse a finished run, such as a teacher's, that heard other clips than those of ``data``.
+
+    Runs of earlier versions noted no fingerprint of the clips: of them the data's path has to do.
+    """
+    facts = read_json(run.facts)
+    before = facts.get("data")
+    same = before == str(data.resolve())
+    if "clips_fingerprint" in facts:
+        same = facts["clips_fingerprint"] == clips
+    if not same:
+        raise RunError(
+            f"{run.path}: was trained on other clips ({before}) than those of {data}, and may have "
+            "heard what these hold back; give --out a folder elsewhere, such as other/NAME: its "
+            "teachers are trained beside it, on the same clips"
+        )
 
 
 def note_minutes(run: RunFolder, minutes: float) -> None:

@@ -23,6 +23,7 @@ RECIPE = (
 STEM = "model={units: [8], cell: rnn, stem: [{channels: 4, kernel: [3, 4], stride: [2, 2]}]}"
 PLAIN = "model={units: [8], cell: rnn}"
 FLOAT = "quantize.mode=none"
+LONG = "train.epochs=200"
 
 
 def command(recipe, data, out, *more) -> list[str]:
@@ -70,17 +71,22 @@ class Workers:
 
 
 def arrays(run) -> dict[str, np.ndarray]:
+    """The float model: of a stem, with what batch normalisation keeps."""
     with np.load(run / "checkpoints" / "best_float.npz") as file:
         return {name: file[name] for name in file.files if name != "history"}
 
 
 @pytest.fixture(scope="module")
 def alone(tone_recipe, tone_data, tmp_path_factory):
-    """The same trainings by one process without a strategy, and on two devices of it."""
+    """The same trainings by one process without a strategy, and on two devices of it.
+
+    ``stem_parts`` is without a strategy, each batch in two parts, as on two processors.
+    """
     out = tmp_path_factory.mktemp("alone")
     code = (
         "import sys, json, tensorflow as tf\n"
         "from pathlib import Path\n"
+        "from kws.nn import steps\n"
         "from kws.nn.train_recipe import train_recipe\n"
         "from kws.recipe_io import read_recipe\n"
         "cpu = tf.config.list_physical_devices('CPU')[0]\n"
@@ -88,6 +94,7 @@ def alone(tone_recipe, tone_data, tmp_path_factory):
         "tf.config.set_logical_device_configuration(cpu, two)\n"
         "recipe, data, out, plans = sys.argv[1:]\n"
         "for name, changes in json.loads(plans).items():\n"
+        "    steps.parts_of = lambda _, count=1 + name.endswith('parts'): count\n"
         "    values = read_recipe(Path(recipe), tuple(changes))\n"
         "    train_recipe(values, Path(data), Path(out) / name, False)\n"
     )
@@ -95,6 +102,7 @@ def alone(tone_recipe, tone_data, tmp_path_factory):
         "plain": (*RECIPE, PLAIN),
         "plain_mirrored": (*RECIPE, PLAIN, "train.strategy=mirrored"),
         "stem": (*RECIPE, STEM, FLOAT),
+        "stem_parts": (*RECIPE, STEM, FLOAT),
         "stem_mirrored": (*RECIPE, STEM, FLOAT, "train.strategy=mirrored"),
     }
     arguments = [str(tone_recipe), str(tone_data), str(out), json.dumps(plans)]
@@ -119,6 +127,18 @@ def test_batch_normalisation_is_of_each_share(alone):
     one, two = losses(alone / "stem"), losses(alone / "stem_mirrored")
     np.testing.assert_allclose(two, one, rtol=0.2)
     assert abs(two[0] - one[0]) > 1e-4
+
+
+def test_two_devices_have_the_stem_of_one_that_takes_two_parts(alone):
+    same_stem(alone / "stem_mirrored", alone / "stem_parts")
+
+
+def same_stem(run, parts) -> None:
+    """Batch normalisation sees the same halves of each batch: nothing is left but rounding."""
+    np.testing.assert_allclose(losses(run), losses(parts), rtol=1e-6)
+    before = arrays(parts)
+    for name, value in arrays(run).items():
+        np.testing.assert_allclose(value, before[name], rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.slow
@@ -160,15 +180,47 @@ def when_one_dies(recipe, data, out, other, unbroken) -> None:
         np.testing.assert_array_equal(arrays(out)[name], value)
 
 
-def test_workers_with_other_clips_are_refused(tone_recipe, tone_data, tmp_path):
-    fewer = tmp_path / "fewer"
-    fewer.mkdir()
+@pytest.mark.slow
+def test_two_workers_have_the_stem_of_one_that_takes_two_parts(
+    alone, tone_recipe, tone_data, tmp_path
+):
+    chief, other = tmp_path / "chief" / "run", tmp_path / "other" / "run"
+    many = [command(tone_recipe, tone_data, out, STEM, FLOAT) for out in (chief, other)]
+    with Workers(*many) as workers:
+        workers.finish()
+    same_stem(chief, alone / "stem_parts")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ready", ["run.json", "history.csv"])
+def test_when_the_chief_dies_the_other_ends_with_a_word(ready, tone_recipe, tone_data, tmp_path):
+    """Before the first step, and between two of them."""
+    chief, other = tmp_path / "chief" / "run", tmp_path / "other" / "run"
+    many = [command(tone_recipe, tone_data, out, PLAIN, FLOAT, LONG) for out in (chief, other)]
+    with Workers(*many) as workers:
+        victim, left = workers.processes
+        wait_for(lambda: (chief / ready).is_file(), victim)
+        victim.send_signal(signal.SIGKILL)
+        said = left.communicate(timeout=90)[1]
+    assert left.returncode == 2
+    assert "error: another worker has ended or cannot be reached any more" in said
+    assert "Traceback" not in said
+    assert [path.name for path in other.parent.iterdir()] == ["cache"]
+
+
+@pytest.mark.parametrize("what", ["fewer", "other sounds"])
+def test_workers_with_other_clips_are_refused(what, tone_recipe, tone_data, tmp_path):
+    """Other sounds have the same names and sizes: of each clip, another one's of its word."""
+    theirs = tmp_path / "theirs"
     for folder in tone_data.iterdir():
-        (fewer / folder.name).mkdir()
-        for clip in sorted(folder.iterdir())[: None if folder.name != "low" else -3]:
-            (fewer / folder.name / clip.name).symlink_to(clip)
+        (theirs / folder.name).mkdir(parents=True)
+        clips = sorted(folder.iterdir())
+        sounds = clips if what == "fewer" else clips[::-1]
+        fewer = 3 if (what, folder.name) == ("fewer", "low") else 0
+        for clip, sound in list(zip(clips, sounds, strict=True))[fewer:]:
+            (theirs / folder.name / clip.name).symlink_to(sound)
     first = command(tone_recipe, tone_data, tmp_path / "a" / "run", PLAIN)
-    second = command(tone_recipe, fewer, tmp_path / "b" / "run", PLAIN)
+    second = command(tone_recipe, theirs, tmp_path / "b" / "run", PLAIN)
     with Workers(first, second) as workers:
         said = [process.communicate(timeout=200)[1] for process in workers.processes]
     assert [process.returncode for process in workers.processes] == [2, 2]

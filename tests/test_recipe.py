@@ -161,9 +161,20 @@ def test_clip_too_short_for_frames(small):
         read_recipe(small, ("data.clip_ms=100", "features.fft_size=2048", "features.hop_ms=100"))
 
 
-def test_a_window_has_no_state_to_carry(small):
-    with pytest.raises(RecipeError, match=r"reads every window afresh: set it to 0"):
-        read_recipe(small, ("model.bidirectional=true", "train.carried_state_share=0.2"))
+@pytest.mark.parametrize("change", ["bidirectional=true", "pooling=mean", "pooling=attention"])
+def test_a_window_has_no_state_to_carry(small, change):
+    change = f"model.{change}"
+    assert read_recipe(small, (change, "train.carried_state_share=0")).model.window_only
+    message = r"train.carried_state_share 0.1 is for streams.* every window afresh: set it to 0"
+    with pytest.raises(RecipeError, match=message):
+        read_recipe(small, (change,))
+    assert not read_recipe(small).model.window_only
+
+
+def test_states_that_no_product_sees_cannot_be_dropped(small):
+    read_recipe(small, ("model.cell=mingru", "train.dropout=0.1"))
+    with pytest.raises(RecipeError, match=r"recurrent_dropout 0.2 hides .* of a mingru see none"):
+        read_recipe(small, ("model.cell=mingru", "train.recurrent_dropout=0.2"))
 
 
 def test_counts_of_frames_and_values():

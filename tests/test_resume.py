@@ -8,10 +8,10 @@ import pytest
 from kws.errors import RecipeError, RunError
 from kws.nn import training
 from kws.nn.checkpoint import restore_weights
-from kws.nn.epochs import Epoch, Phase, all_over, best_of, is_over, of_phase
+from kws.nn.epochs import Epoch, Phase, all_over, best_of, is_over, of_phase, read_history
 from kws.nn.models import load_model
 from kws.nn.train_recipe import train_recipe
-from kws.recipe_io import read_recipe
+from kws.recipe_io import read_recipe, write_recipe
 from kws.run import RunFolder, read_json
 
 OPTIONS = (
@@ -98,6 +98,49 @@ def test_stopped_anywhere_it_goes_on_to_the_same_weights(
     killed_in.clear()
     assert train_recipe(options, tone_data, run.path, resume=True)[1] == history
     for mine, theirs in zip(weights(run), weights(unbroken[0]), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+MORE = {
+    # Batches of 64 go in two parts, where there are two processors.
+    "stem": (
+        "model={units: [6], cell: rnn, stem: [{channels: 4, kernel: [3, 4], stride: [2, 2]}]}",
+        "train={epochs: 3, batch_size: 64, learning_rate: 0.01, dropout: 0.1}",
+        "quantize={epochs: 2, calibration_clips: 64}",
+    ),
+    "distill": (
+        "model={units: [6], cell: rnn}",
+        "train={epochs: 3, batch_size: 16, learning_rate: 0.01, distill: {teachers: [TEACHER]}}",
+        "quantize={epochs: 2, calibration_clips: 64}",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", MORE)
+def test_killed_between_epochs_it_goes_on_to_the_same_weights(
+    what, tone_recipe, tone_data, tmp_path
+):
+    """With what a stem's batch normalisation keeps, and with the answers of a teacher."""
+    changes = ("name=teacher", "train={epochs: 1, batch_size: 16}", "quantize.mode=none")
+    teacher = tmp_path / "teacher.yaml"
+    write_recipe(read_recipe(tone_recipe, changes), teacher)
+    texts = (change.replace("TEACHER", str(teacher)) for change in MORE[what])
+    recipe = read_recipe(tone_recipe, tuple(texts))
+
+    def killed(epoch: Epoch) -> bool:
+        if epoch.epoch in (0, 3):
+            raise Killed
+        return False
+
+    whole, run = RunFolder(tmp_path / "runs" / "whole"), RunFolder(tmp_path / "runs" / "killed")
+    history = train_recipe(recipe, tone_data, whole.path, resume=False)[1]
+    for resume in (False, True):
+        with pytest.raises(Killed):
+            train_recipe(recipe, tone_data, run.path, resume, after_epoch=killed)
+    assert len(read_history(run.history)) == 4
+    assert train_recipe(recipe, tone_data, run.path, resume=True)[1] == history
+    assert [epoch.phase for epoch in history] == ["float"] * 3 + ["qat"] * 2
+    for mine, theirs in zip(weights(run), weights(whole), strict=True):
         np.testing.assert_array_equal(mine, theirs)
 
 

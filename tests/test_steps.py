@@ -9,7 +9,7 @@ from kws.errors import RecipeError
 from kws.nn.losses import at_peaks, divergence, loss_of, peak_answer, suppression
 from kws.nn.models import build_model
 from kws.nn.optimizers import learning_rates, make_optimizer, reset
-from kws.nn.precision import check_precision, is_compiled, precision, unscaled
+from kws.nn.precision import adapt_scale, check_precision, is_compiled, precision
 from kws.nn.steps import train_step
 from kws.recipe_io import parse_recipe
 from kws.recipe_train import TrainConfig
@@ -17,9 +17,14 @@ from kws.recipe_train import TrainConfig
 SIZE, FRAMES, BATCH = 40, 49, 4
 
 
-def recipe(**train):
-    values = {"name": "steps", "data": {"keywords": ["a", "b"]}, "model": {"units": [6]}}
+def recipe(model=None, **train):
+    values = {"name": "steps", "data": {"keywords": ["a", "b"]}, "model": model or {"units": [6]}}
     return parse_recipe({**values, "train": {"batch_size": BATCH, **train}}, "test")
+
+
+def built(one):
+    """A recipe's model, fresh."""
+    return build_model(one.model, 4, FeatureStats(np.zeros(SIZE), 1.0, -4.0, 4.0), False, 1)
 
 
 def rates(highest, total, first=0, **train):
@@ -131,12 +136,42 @@ def test_the_answer_of_a_clip_that_may_fire_at_any_moment():
 
 def test_nesterov_step_by_hand():
     plain = recipe(optimizer="sgd", clip_norm=1000.0)
-    model = build_model(plain.model, 4, FeatureStats(np.zeros(SIZE), 1.0, -4.0, 4.0), False, 1)
+    model = built(plain)
     optimizer, bias = make_optimizer(plain, model), model.head.bias
     optimizer.learning_rate.assign(0.1)
     for wanted in (-0.1 * 1.9, -0.1 * (1.9 + 1 + 0.9 * 1.9)):  # v = 0.9 v + g; w -= 0.1 (0.9 v + g)
         optimizer.apply_gradients([(tf.ones_like(bias), bias)])
         np.testing.assert_allclose(bias.numpy(), np.full(4, wanted), rtol=1e-5)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_weight_decay_by_hand(optimizer):
+    """Where nothing is to be learned a weight loses rate * decay of itself a step."""
+    for decay, kept in ((0.5, 0.95), (0.0, 1.0)):
+        one = recipe(optimizer=optimizer, weight_decay=decay)
+        model = built(one)
+        made, bias = make_optimizer(one, model), model.head.bias
+        made.learning_rate.assign(0.1)
+        bias.assign(tf.ones_like(bias))
+        for power in (1, 2):
+            made.apply_gradients([(tf.zeros_like(bias), bias)])
+            np.testing.assert_allclose(bias.numpy(), np.full(4, kept**power), rtol=1e-6)
+
+
+@pytest.mark.parametrize("times", [1, 10])
+def test_clip_norm_by_hand(times):
+    """Of 3 and 4 the norm is 5: ten times a norm of 0.5, so that 0.3 and 0.4 remain."""
+    one = recipe(optimizer="sgd", clip_norm=0.5)
+    model = built(one)
+    bias, kernel = model.head.bias, model.head.kernel
+    optimizer, before = make_optimizer(one, model), kernel.numpy()
+    optimizer.learning_rate.assign(0.1)
+    by_bias, by_kernel = np.zeros(bias.shape, "f"), np.zeros(kernel.shape, "f")
+    by_bias[2], by_kernel[1, 3] = 0.3, 0.4
+    pairs = ((by_bias, bias), (by_kernel, kernel))
+    optimizer.apply_gradients([(tf.constant(times * slope), weight) for slope, weight in pairs])
+    np.testing.assert_allclose(bias.numpy(), -0.1 * 1.9 * by_bias, rtol=1e-5)  # 1.9: Nesterov
+    np.testing.assert_allclose(kernel.numpy(), before - 0.1 * 1.9 * by_kernel, rtol=1e-5)
 
 
 def test_mixed_precision_learns_the_same_where_nothing_is_rounded():
@@ -147,7 +182,7 @@ def test_mixed_precision_learns_the_same_where_nothing_is_rounded():
     learned = []
     for mixed in (False, True):
         one = recipe(mixed_precision=mixed)
-        model = build_model(one.model, 4, FeatureStats(np.zeros(SIZE), 1.0, -4.0, 4.0), False, 1)
+        model = built(one)
         assert is_compiled(model, one) != mixed
         step, state = train_step(model, make_optimizer(one, model), one), model.zero_state(BATCH)
         with precision(model, one):
@@ -162,10 +197,45 @@ def test_mixed_precision_learns_the_same_where_nothing_is_rounded():
         np.testing.assert_allclose(scaled, exact, atol=2e-5)
 
 
-def test_gradients_that_overflow_are_passed_over():
-    np.testing.assert_array_equal(unscaled([tf.constant([2048.0, -512.0])])[0], [2.0, -0.5])
-    for part in unscaled([tf.constant([1.0, np.inf]), tf.constant([3.0])]):
-        assert not part.numpy().any()
+STEM = [{"channels": 2, "kernel": [3, 4], "stride": [2, 2]}]
+
+
+def test_a_step_that_overflows_changes_nothing_but_the_scale():
+    """Gradients of 0 would not do: momentum and weight decay move the weights all the same."""
+    one = recipe({"units": [6], "stem": STEM}, mixed_precision=True, weight_decay=0.1)
+    model, rng = built(one), np.random.default_rng(0)
+    optimizer = make_optimizer(one, model)
+    step, state = train_step(model, optimizer, one), model.zero_state(BATCH)
+    features = tf.constant(rng.normal(size=(BATCH, FRAMES, SIZE)), tf.float32)
+    targets, carried, seed = tf.one_hot(np.arange(BATCH), 4), tf.zeros((BATCH, 1)), [0, 0]
+
+    def take(targets):
+        step(features, targets, targets, carried, state, tf.constant(seed))
+        return [variable.numpy() for variable in (*model.variables, *optimizer.variables)]
+
+    first = take(targets)
+    *kept, scale, good_steps = take(tf.fill(targets.shape, np.inf))
+    for before, after in zip(first, kept, strict=False):
+        np.testing.assert_array_equal(after, before)
+    assert (float(scale), float(good_steps)) == (512.0, 0.0)
+    *moved, scale, good_steps = take(targets)
+    assert all(np.isfinite(value).all() for value in moved)
+    assert not np.array_equal(moved[0], kept[0])
+    assert (float(scale), float(good_steps)) == (512.0, 1.0)
+
+
+def test_the_scale_grows_after_long_without_an_overflow(monkeypatch):
+    monkeypatch.setattr("kws.nn.precision.GROWTH_STEPS", 3)
+    one = recipe(mixed_precision=True)
+    optimizer, scales = make_optimizer(one, built(one)), []
+    for whole in (True, True, True, True, False, True, True, True):
+        adapt_scale(optimizer, tf.constant(whole))
+        scales.append(float(optimizer.scale))
+    assert scales == [1024, 1024, 2048, 2048, 1024, 1024, 1024, 2048]
+    for whole, end in ((True, 2.0**15), (False, 1.0)):
+        for _ in range(60):
+            adapt_scale(optimizer, tf.constant(whole))
+        assert float(optimizer.scale) == end
 
 
 def test_mixed_precision_is_refused_without_a_gpu():
@@ -177,7 +247,7 @@ def test_mixed_precision_is_refused_without_a_gpu():
 def test_quantized_steps_bring_int8_and_float_together():
     """What int8 answers on the clips of training comes nearer to what float answers."""
     plain, rng = recipe(learning_rate=0.01, carried_state_share=0.0), np.random.default_rng(0)
-    model = build_model(plain.model, 4, FeatureStats(np.zeros(SIZE), 1.0, -4.0, 4.0), False, 1)
+    model = built(plain)
     features = tf.constant(rng.normal(size=(BATCH, FRAMES, SIZE)), tf.float32)
     targets = tf.one_hot(np.arange(BATCH), 4)
     model.set_mode("record")

@@ -1,17 +1,26 @@
 """Teachers: trained by their own recipes, kept, asked once, and learnt from."""
 
+import shutil
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from conftest import TONE_RECIPE, refused, run_tool
 
 from kws.data.cache import load_examples
-from kws.errors import RecipeError
-from kws.nn.models import load_model
+from kws.data.corpus import read_clips
+from kws.data.manifest_file import write_manifest
+from kws.data.stats import feature_stats
+from kws.errors import RecipeError, RunError
+from kws.files import write_json
+from kws.nn.answers import predictor
+from kws.nn.models import build_model, load_model
 from kws.nn.teachers import as_student, corrected, teachers_answers
 from kws.nn.train_recipe import train_recipe
+from kws.nn.training import Clips, fit
 from kws.recipe_io import read_recipe
 from kws.recipe_train import DistillConfig
-from kws.run import RunFolder
+from kws.run import RunFolder, read_json
 
 
 @pytest.fixture
@@ -54,21 +63,28 @@ def test_a_teacher_is_trained_once_and_its_answers_are_kept(teacher, tone_data, 
 
 
 def test_answers_are_the_mean_of_warm_posteriors(teacher, tone_data, tmp_path):
+    """Of two teachers; the mean of their logits would be another."""
+    brief = teacher.read_text().replace("name: teacher", "name: brief")
+    (tmp_path / "brief.yaml").write_text(brief.replace("epochs: 6", "epochs: 1"))
+    paths = [str(teacher), str(tmp_path / "brief.yaml")]
     recipe = student(tmp_path / "student.yaml", teacher)
     run = RunFolder(tmp_path / "runs" / "student")
     training = load_examples(recipe, tone_data, "training", run.cache)
-    key = []
 
     def answers(temperature):
-        distill = DistillConfig(teachers=[str(teacher)], temperature=temperature)
-        found = teachers_answers(recipe, distill, tone_data, run, training, train_recipe)
-        key.append(next((run.path.parent / "teacher" / "answers").iterdir()))
-        return found
+        distill = DistillConfig(teachers=paths, temperature=temperature)
+        return teachers_answers(recipe, distill, tone_data, run, training, train_recipe)
+
+    def softmax(logits):
+        return np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
 
     cool, warm = answers(1.0), answers(3.0)
-    logits = np.load(key[0]).astype(np.float64)
-    expected = np.exp(logits / 3) / np.exp(logits / 3).sum(axis=1, keepdims=True)
+    files = [next((tmp_path / "runs" / n / "answers").iterdir()) for n in ("teacher", "brief")]
+    one, two = (np.load(file).astype(np.float64) for file in files)
+    expected = (softmax(one / 3) + softmax(two / 3)) / 2
     np.testing.assert_allclose(warm, expected, atol=2e-3)
+    for other in (softmax(one / 3), softmax(two / 3), softmax((one + two) / 6)):
+        assert np.abs(expected - other).max() > 0.02
     np.testing.assert_allclose(cool.sum(axis=1), 1.0, atol=5e-3)
     assert warm.max(axis=1).mean() < cool.max(axis=1).mean()
 
@@ -111,13 +127,60 @@ def test_a_teacher_of_more_words_teaches_one_of_fewer(teacher, tone_data, tmp_pa
 
 
 def test_a_student_follows_its_teacher_where_labels_say_otherwise(teacher, tone_data, tmp_path):
-    """With all of the loss on the teacher's answers, the labels have no say."""
-    recipe = student(tmp_path / "student.yaml", teacher, "train.distill.share=1.0")
+    """Each label is another class than the teacher's: the loss's share decides who is followed."""
+    changes = ("train.epochs=12", "quantize.mode=none")
+    recipe = student(tmp_path / "student.yaml", teacher, *changes)
     run = RunFolder(tmp_path / "runs" / "student")
     training = load_examples(recipe, tone_data, "training", run.cache)
     taught = teachers_answers(recipe, recipe.train.distill, tone_data, run, training, train_recipe)
     assert taught.dtype == np.float16
     assert np.abs(taught.sum(axis=1) - 1).max() < 0.01
+    heard = taught.argmax(axis=1)
+    labels = (heard + 1) % 4
+    for share, followed in ((1.0, heard), (0.01, labels)):
+        one = student(tmp_path / "one.yaml", teacher, *changes, f"train.distill.share={share}")
+        model = build_model(one.model, 4, feature_stats(training.features), False, one.seed)
+        clips, out = Clips(training.features, labels, taught), RunFolder(tmp_path / str(share))
+        fit(model, one, clips, clips, out)
+        said = predictor(model)(training.features).argmax(axis=1)
+        assert (said == followed).mean() > 0.7
+
+
+def test_a_teacher_that_heard_other_clips_is_refused(teacher, tone_data, tmp_path):
+    """Trained on all, it may have heard the speakers that a manifest holds back."""
+    teacher.write_text(teacher.read_text().replace("epochs: 6", "epochs: 1"))
+    train_recipe(read_recipe(teacher), tone_data, tmp_path / "runs" / "teacher", resume=False)
+    clips = read_clips(tone_data, ("low", "high", "unknown", "silence"))
+    clips = [replace(clip, label=clip.word or clip.label) for clip in clips]
+    write_manifest(tmp_path / "all.csv", clips)
+    held = [clip for clip in clips if "007" not in clip.path.name]
+    write_manifest(tmp_path / "held.csv", held)
+    shutil.copytree(tone_data, tmp_path / "copy")
+
+    def ask(data, *more):
+        recipe = student(tmp_path / "student.yaml", teacher, *more)
+        run = RunFolder(tmp_path / "runs" / "student")
+        training = load_examples(recipe, data, "training", run.cache)
+        teachers_answers(recipe, recipe.train.distill, data, run, training, not_again)
+
+    ask(tone_data)
+    ask(tone_data, "features.mel_bands=30", "data.made_unknown_share=0.1")
+    ask(tmp_path / "all.csv")
+    ask(tmp_path / "copy")
+    message = r"runs/teacher: was trained on other clips \(.*\) than those of .*held.csv, and may"
+    with pytest.raises(RunError, match=message):
+        ask(tmp_path / "held.csv")
+    facts = RunFolder(tmp_path / "runs" / "teacher").facts
+    noted = read_json(facts)
+    del noted["clips_fingerprint"]  # as a run of an earlier version
+    write_json(facts, noted)
+    ask(tone_data)
+    with pytest.raises(RunError, match=message):
+        ask(tmp_path / "held.csv")
+
+
+def not_again(*_: object) -> None:
+    raise AssertionError("the teacher is trained already")
 
 
 def test_teachers_that_cannot_teach_are_refused(teacher, tone_data, tmp_path):

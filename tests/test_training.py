@@ -117,6 +117,18 @@ def test_bidirectional_window_end_to_end(tone_recipe, tone_data, tmp_path):
     assert "a bidirectional model reads the window's end first" in message
 
 
+def test_a_pooled_model_is_a_window_wherever_none_is_asked_for(tone_recipe, tone_data, tmp_path):
+    """By the training of several seeds, which converts each, and by convert.py."""
+    changes = ("model.pooling=mean", "train.carried_state_share=0", "quantize.mode=none")
+    sets = [part for change in (*changes, "train.epochs=1") for part in ("--set", change)]
+    out = tmp_path / "run"
+    run_tool("train.py", tone_recipe, "--data", tone_data, "--out", out, "--seeds", 2, *sets)
+    first = tmp_path / "run_seed1"
+    run_tool("convert.py", first, "--out", tmp_path / "again.tflite")
+    for path in (first / "model.tflite", tmp_path / "again.tflite"):
+        assert open_model(path, "tflm").metadata.form == "window"
+
+
 def test_a_model_that_fires_at_any_moment_is_answered_at_its_peak(tone_recipe, tone_data, tmp_path):
     """By Keras, LiteRT and TFLM alike."""
     recipe = read_recipe(

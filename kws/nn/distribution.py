@@ -48,9 +48,16 @@ class Distribution:
             padded.view(np.uint8)[:length] = np.frombuffer(data, np.uint8)
         return self._sum(padded).tobytes()[:length]
 
-    def check_clips(self, *labels: np.ndarray) -> None:
-        """Refuse a worker whose clips are not the chief's."""
-        own = hashlib.sha256(b"".join(part.tobytes() for part in labels)).digest()
+    def check_clips(self, clips: str, *labels: np.ndarray) -> None:
+        """Refuse a worker whose clips are not the chief's.
+
+        Parameters
+        ----------
+        clips : :func:`kws.nn.fingerprint.clips_fingerprint`, of the data's own clips.
+        labels : of all examples, with those that the recipe adds.
+        """
+        parts = [clips.encode(), *(part.tobytes() for part in labels)]
+        own = hashlib.sha256(b"".join(parts)).digest()
         if self.share(own) != own:
             raise DataError(
                 "this worker's clips are not those of the chief; every machine needs the same "
@@ -127,10 +134,8 @@ class _Copy:
 
     def __init__(self, model, optimizer, recipe: Recipe, replicas: int):
         self.optimizer = optimizer
-        find, change = (
-            part_function(model, recipe, replicas),
-            change_function(model, optimizer, recipe),
-        )
+        find = part_function(model, optimizer, recipe, replicas)
+        change = change_function(model, optimizer, recipe)
         shapes: list[tf.TensorShape] = []
 
         @tf.function

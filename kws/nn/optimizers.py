@@ -7,6 +7,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from kws.nn.models import KeywordModel
+from kws.nn.precision import add_scale
 from kws.recipe import Recipe
 from kws.recipe_train import TrainConfig
 
@@ -30,7 +31,7 @@ def learning_rates(highest: float, total: int, first: int, train: TrainConfig) -
 
 
 def make_optimizer(recipe: Recipe, model: KeywordModel) -> keras.optimizers.Optimizer:
-    """The recipe's optimizer, with its weight decay and gradient clipping."""
+    """The recipe's optimizer, with its weight decay, gradient clipping and the loss's scale."""
     train = recipe.train
     shared = {
         "learning_rate": train.learning_rate,
@@ -43,6 +44,8 @@ def make_optimizer(recipe: Recipe, model: KeywordModel) -> keras.optimizers.Opti
     else:
         optimizer = keras.optimizers.Adam(**shared)
     optimizer.build(model.trainable_variables)
+    if train.mixed_precision:
+        add_scale(optimizer)
     return optimizer
 
 

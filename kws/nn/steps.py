@@ -9,7 +9,7 @@ from kws.nn.dropout import Dropout, Part
 from kws.nn.losses import asked, divergence, loss_of
 from kws.nn.models import KeywordModel
 from kws.nn.parts import in_parts, mean, parts_of
-from kws.nn.precision import SCALE, is_compiled, is_mixed, unscaled
+from kws.nn.precision import adapt_scale, all_finite, is_compiled, is_mixed
 from kws.recipe import Recipe
 
 FLOAT_WEIGHT = 1.0
@@ -36,7 +36,8 @@ def train_step(
     int32, which decides dropout; it gives the loss and the state after the clips.
     """
     count = parts_of(recipe.train.batch_size) if is_compiled(model, recipe) else 1
-    find, change = part_function(model, recipe, count), change_function(model, optimizer, recipe)
+    find = part_function(model, optimizer, recipe, count)
+    change = change_function(model, optimizer, recipe)
 
     @tf.function
     def step(features, targets, taught, carried, state, seed):
@@ -51,7 +52,9 @@ def train_step(
     return step
 
 
-def part_function(model: KeywordModel, recipe: Recipe, count: int) -> Callable:
+def part_function(
+    model: KeywordModel, optimizer: keras.optimizers.Optimizer, recipe: Recipe, count: int
+) -> Callable:
     """What a step finds in one of ``count`` parts of a batch, compiled; no variable is changed.
 
     Returns
@@ -79,10 +82,13 @@ def part_function(model: KeywordModel, recipe: Recipe, count: int) -> Callable:
                     tf.stop_gradient(asked(exact, recipe)), asked(logits, recipe)
                 )
             if mixed:
-                total *= SCALE
+                total *= optimizer.scale
         gradients = tape.gradient(total, learned)
+        if mixed:
+            gradients = [part / optimizer.scale for part in gradients]
+            after = tuple(tf.where(tf.math.is_finite(last), last, 0.0) for last in after)
         statistics = [] if quantized else model.batch_statistics()
-        return after, [loss, *(unscaled(gradients) if mixed else gradients), *statistics]
+        return after, [loss, *gradients, *statistics]
 
     return find
 
@@ -90,8 +96,11 @@ def part_function(model: KeywordModel, recipe: Recipe, count: int) -> Callable:
 def change_function(
     model: KeywordModel, optimizer: keras.optimizers.Optimizer, recipe: Recipe
 ) -> Callable:
-    """What a step makes of the loss, the gradients and the batch's statistics; gives the loss."""
-    learned = model.learned()
+    """What a step makes of the loss, the gradients and the batch's statistics; gives the loss.
+
+    In mixed precision a step in which something has overflown changes nothing but the loss's scale.
+    """
+    learned, mixed = model.learned(), is_mixed(model, recipe)
 
     @tf.function(jit_compile=is_compiled(model, recipe))
     def change(found):
@@ -100,8 +109,17 @@ def change_function(
             found[1 : 1 + len(learned)],
             found[1 + len(learned) :],
         )
-        optimizer.apply_gradients(zip(gradients, learned, strict=True))
-        model.remember(statistics)
+
+        def apply():
+            optimizer.apply_gradients(zip(gradients, learned, strict=True))
+            model.remember(statistics)
+
+        if mixed:
+            whole = all_finite(found[1:])
+            tf.cond(whole, apply, lambda: None)
+            adapt_scale(optimizer, whole)
+        else:
+            apply()
         return loss
 
     return change

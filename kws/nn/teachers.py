@@ -12,13 +12,14 @@ from kws.data.examples import Examples
 from kws.errors import RecipeError
 from kws.files import whole
 from kws.nn.answers import by_batches
+from kws.nn.fingerprint import clips_fingerprint
 from kws.nn.models import KeywordModel, load_model
 from kws.progress import progress
 from kws.recipe import Recipe
 from kws.recipe_data import UNKNOWN
 from kws.recipe_io import read_recipe
 from kws.recipe_train import DistillConfig
-from kws.run import RunFolder, start_run
+from kws.run import RunFolder, check_heard, start_run
 
 
 def teachers_answers(
@@ -48,7 +49,7 @@ def teachers_answers(
     RecipeError
         When a teacher has other classes, or other clips, than the student, or teachers of its own.
     RunError
-        When a teacher's folder holds a run of another recipe.
+        When a teacher's folder holds a run of another recipe, or one that heard other clips.
     """
     teachers = [read_recipe(Path(path)) for path in distill.teachers]
     for path, teacher in zip(distill.teachers, teachers, strict=True):
@@ -59,7 +60,9 @@ def teachers_answers(
         begun = folder.recipe.is_file()
         if begun:
             start_run(folder.path, teacher, resume=True)
-        if not folder.keras_model.is_file():
+        if folder.keras_model.is_file():
+            check_heard(folder, data, clips_fingerprint(data, recipe.data.labels))
+        else:
             train(teacher, data, folder.path, begun)
         logits = _logits(recipe, teacher, data, folder, training).astype(np.float64)
         logits = as_student(logits, teacher.data.labels, recipe.data.labels)

@@ -11,6 +11,7 @@ from kws.data.examples import Examples
 from kws.data.stats import feature_stats
 from kws.nn.distribution import Distribution
 from kws.nn.epochs import AfterEpoch, Epoch, all_over
+from kws.nn.fingerprint import clips_fingerprint
 from kws.nn.models import KeywordModel, build_model
 from kws.nn.precision import check_precision
 from kws.nn.strategies import distribute, workers_named
@@ -51,10 +52,11 @@ def train_recipe(
         run = start_run(out, recipe, resume) if chief else RunFolder(out)
         training = load_examples(recipe, data, "training", run.cache)
         validation = load_examples(recipe, data, "validation", run.cache)
+        own = clips_fingerprint(data, recipe.data.labels)
         if chief:
-            note_data(run, data, f"{training.key} {validation.key}")
+            note_data(run, data, f"{training.key} {validation.key}", own)
         if distribution is not None:
-            distribution.check_clips(training.labels, validation.labels)
+            distribution.check_clips(own, training.labels, validation.labels)
         stats, classes = feature_stats(training.features), len(recipe.data.labels)
         per_channel = recipe.quantize.weights == "per_channel"
         model = build_model(recipe.model, classes, stats, per_channel, recipe.seed)
