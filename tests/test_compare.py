@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from conftest import refused, run_tool
 from matplotlib.image import imread
-from test_report import HISTORY, LABELS, WINDOW, Page, answers_of, entry, row, verify_as
+from test_report import COMPRESSED, HISTORY, LABELS, WINDOW, Page, answers_of, entry, row, verify_as
 
 from kws.errors import RunError, StorageError
 from kws.recipe_io import parse_recipe, write_recipe
@@ -19,6 +19,7 @@ from kws.report.compare_show import (
     COLUMNS,
     cells,
     columns,
+    headings,
     notes,
     print_comparison,
     title,
@@ -61,10 +62,27 @@ def test_a_row_holds_the_figures_of_the_run(tmp_path):
     make_run(tmp_path / "a", 0.9375)
     (found,) = rows_of(compare([tmp_path / "a"]))
     assert found == [
-        "a", "1", "int8 stream", "21,002", "29,012", "5,712", "1.05 M", "95.00", "93.75", "+1.25",
-        "98.75", "–", "–", "3", "–",
+        "a", "1", "int8 stream", "21,002", "29,012", "–", "5,712", "–", "–", "1.05 M", "95.00",
+        "93.75", "+1.25", "98.75", "–", "–", "3", "–",
     ]  # fmt: skip
     assert list(COLUMNS) == list(FIGURES)
+
+
+def test_deflated_and_compressed_bytes_have_columns_where_they_are(tmp_path):
+    make_run(tmp_path / "a", 0.9, deflated_bytes=16384, compressed=COMPRESSED)
+    make_run(tmp_path / "b", 0.9, 2, units=9, deflated_bytes=17000)
+    comparison = compare([tmp_path / "a", tmp_path / "b"])
+    shown = columns(comparison)
+    assert headings(shown)[3:10] == [
+        "weights", "file B", "deflated B", "arena B", "compr. B", "compr. arena B", "MAC/s",
+    ]  # fmt: skip
+    told = [cells(row, shown)[4:9] for row in comparison.tests[0].rows]
+    assert told[0] == ["29,012", "16,384", "5,712", "19,020", "9,216"]
+    assert told[1] == ["29,012", "17,000", "5,712", "–", "–"]
+    assert notes(comparison)[0].startswith("compr.: the file for TFLM alone by convert.py")
+    plain = columns(compare([tmp_path / "b"]))
+    assert "deflated_bytes" in plain
+    assert "compressed_bytes" not in plain
 
 
 def test_minutes_are_what_training_noted(tmp_path):
@@ -89,9 +107,10 @@ def test_words_never_heard_have_columns_where_they_were_asked(tmp_path):
     make_run(tmp_path / "b", 0.9, 2, units=9)
     comparison = compare([tmp_path / "a", tmp_path / "b"])
     shown = columns(comparison)
-    assert shown == [name for name in COLUMNS if name != "minutes"]
+    packing = ("deflated_bytes", "compressed_bytes", "compressed_arena_bytes")
+    assert shown == [name for name in COLUMNS if name not in ("minutes", *packing)]
     # 9 and 6 of 40
-    assert [row[11:13] for row in rows_of(comparison)] == [["22.5", "15.0"], ["–", "–"]]
+    assert [row[14:16] for row in rows_of(comparison)] == [["22.5", "15.0"], ["–", "–"]]
     assert any(note.startswith("unseen: clips of words never heard") for note in notes(comparison))
     verify_as(RunFolder(tmp_path / "b"), entry("model.tflite"))
     assert "unseen_taken" not in columns(compare([tmp_path / "b"]))
@@ -110,7 +129,7 @@ def test_seeds_are_one_row_with_mean_and_deviation(tmp_path):
     assert first.figures["int8_cost"].mean == pytest.approx(0.03)
     shown = cells(first, ALL)
     assert shown[:2] == ["tiny", "2 1 3"]
-    assert shown[7:10] == ["95.00 ± 0.00", "92.00 ± 2.00", "+3.00 ± 2.00"]
+    assert shown[10:13] == ["95.00 ± 0.00", "92.00 ± 2.00", "+3.00 ± 2.00"]
     assert cells(second, ALL)[:2] == ["wide", "1"]
     assert second.figures["accuracy"].deviation is None
     assert notes(comparison) == ["± is the standard deviation between seeds"]
@@ -157,7 +176,7 @@ def test_a_float_file_has_no_int8_cost(tmp_path):
     rows = [row("float Keras", 0.94), row("float32 LiteRT", 0.94), row("float32 TFLM", 0.94, 1.0)]
     make_run(tmp_path / "a", 0.9, precision="float32", rows=rows)
     found = rows_of(compare([tmp_path / "a"]))[0]
-    assert (found[2], found[8], found[9]) == ("float32 stream", "94.00", "–")
+    assert (found[2], found[11], found[12]) == ("float32 stream", "94.00", "–")
 
 
 def test_clips_that_differ_are_different_tables(tmp_path):

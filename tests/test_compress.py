@@ -1,11 +1,13 @@
 """Pruned and clustered kernels: in training, in the int8 file, and as TFLM decodes them."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras as keras
+from conftest import run_tool
 from pydantic import ValidationError
 from tiny_models import model_bytes, untrained
 
@@ -17,6 +19,8 @@ from kws.nn.models import build_model, load_model
 from kws.recipe_compress import CompressConfig
 from kws.recipe_model import ModelConfig
 from kws.recipe_train import QuantizeConfig, TrainConfig
+from kws.report.compare import compare
+from kws.run import RunFolder, read_json
 from kws.tflite.arena import arena_bytes
 from kws.tflite.compress_run import compressed_path, write_compressed
 from kws.tflite.compressed import compress, deflated_bytes
@@ -402,3 +406,44 @@ def test_what_cannot_be_combined_is_refused():
     for wrong in ({"prune": {"sparsity": 1.0}}, {"cluster": {"clusters": 17}}, {"prune": {}}):
         with pytest.raises(ValidationError):
             settings(**wrong)
+
+
+@pytest.fixture(scope="module")
+def compressed_run(tone_recipe, tone_data, tmp_path_factory):
+    """A run pruned and clustered by the programs that people run, and what they printed."""
+    out = tmp_path_factory.mktemp("compressed") / "run"
+    changes = (
+        "compress={prune: {sparsity: 0.5}, cluster: {clusters: 8}}", "model.units=[32]",
+        "train.epochs=4", "quantize.epochs=1",
+    )  # fmt: skip
+    words = [word for change in changes for word in ("--set", change)]
+    run_tool("train.py", tone_recipe, "--data", tone_data, "--out", out, *words)
+    return RunFolder(out), run_tool("convert.py", out, "--compressed").stdout
+
+
+def test_training_leaves_zeros_and_few_values_in_the_file(compressed_run):
+    run, _ = compressed_run
+    _, kernels = compress(run.tflite.read_bytes())
+    assert [kernel.form != "plain" for kernel in kernels] == [True] * 4 + [False]
+    assert all(kernel.values <= 8 for kernel in kernels[:4])
+    zeros = sum(kernel.zeros * np.prod(kernel.shape) for kernel in kernels[:4])
+    assert zeros / sum(np.prod(kernel.shape) for kernel in kernels[:4]) >= 0.45
+
+
+def test_the_compressed_file_is_written_proven_and_told_of(compressed_run):
+    run, printed = compressed_run
+    entry = read_json(run.metrics)["verification"]["model.tflite"]
+    found, path = entry["compressed"], compressed_path(run.tflite)
+    assert found["file_bytes"] == path.stat().st_size < entry["file_bytes"]
+    assert found["plain_file_bytes"] == entry["file_bytes"] == run.tflite.stat().st_size
+    assert found["clips"] == entry["clips"]
+    assert entry["deflated_bytes"] == deflated_bytes(run.tflite.read_bytes())
+    assert same_answers(run.tflite.read_bytes(), path.read_bytes())
+    told = f"{path.name}: {found['file_bytes']:,} bytes, {found['deflated_bytes']:,} deflated"
+    assert told in printed
+    report = run.report.read_text()
+    for count in (found["file_bytes"], found["deflated_bytes"], entry["deflated_bytes"]):
+        assert f"{count:,} B" in re.sub(r"\s+", " ", report)
+    (row,) = compare([run.path]).tests[0].rows
+    assert row.figures["compressed_bytes"].mean == found["file_bytes"]
+    assert row.figures["deflated_bytes"].mean == entry["deflated_bytes"]

@@ -3,6 +3,7 @@
 import hashlib
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,20 +11,131 @@ from conftest import ROOT, refused, run_tool
 
 from kws.errors import ModelError, RunError
 from kws.files import write_json
-from kws.recipe_io import read_recipe
-from kws.report.model_card import licence_of
-from kws.report.publish import check_published, publish
+from kws.recipe_io import parse_recipe, read_recipe
+from kws.report.card_check import check_card
+from kws.report.card_data import heard_text, licence_of, running_text, source_text, taught_text
+from kws.report.model_card import model_card
+from kws.report.publish import Published, check_published, publish
 from kws.run import read_json
+from kws.seeds import Seeds
+from kws.spotting.metrics import share
 from kws.tflite.golden import check_golden, make_golden, read_golden
 from kws.tflite.interpreter import open_model
+from kws.tflite.metadata import metadata_of, parse
 
-IN_THE_BOX = sorted(path.parent for path in (ROOT / "recipes").rglob("model.tflite"))
+BOX = ROOT / "recipes" / "speech_commands_8"
+IN_THE_BOX = (
+    "bigru_window", "dscnn_reference", "gru_medium", "gru_small", "gru_tiny", "lstm_small",
+    "mingru_small", "rnn_small",
+)  # fmt: skip
+DATA_NAME = "Google Speech Commands (Pete Warden, 2018, arXiv:1804.03209)"
+LICENCE = "Creative Commons Attribution 4.0 International"
 
 
-@pytest.mark.parametrize("folder", IN_THE_BOX, ids=lambda path: path.name)
-def test_each_model_in_the_box_answers_as_published(folder):
-    check_published(folder)
-    assert open_model(folder / "model.tflite").metadata.recipe == folder.name
+def test_the_box_holds_these_models():
+    found = (ROOT / "recipes").rglob("model.tflite")
+    assert sorted(path.parent for path in found) == [BOX / name for name in IN_THE_BOX]
+
+
+@pytest.mark.parametrize("name", IN_THE_BOX)
+def test_each_model_in_the_box_answers_as_published(name):
+    check_published(BOX / name)
+    assert open_model(BOX / name / "model.tflite").metadata.recipe == name
+
+
+@pytest.mark.parametrize("name", IN_THE_BOX)
+def test_cards_in_the_box_say_of_their_data_and_limits_what_a_new_one_would(name):
+    """Their run folders are gone: what they told of clips and seeds is not made again here."""
+    out = Published(BOX / name)
+    metadata, data = metadata_of(out.model), out.model.read_bytes()
+    unseen = int(metadata.figures["unseen_clips"])
+    taken = share(round(metadata.figures["unseen_taken"] * unseen), unseen)
+    open_set = SimpleNamespace(maximum=SimpleNamespace(taken=taken), points=[])
+    facts = SimpleNamespace(
+        weights=0, clips=1, rows=[], confusion=np.eye(10, dtype=int), form=metadata.form,
+        state=metadata.state, open_set=open_set,
+    )  # fmt: skip
+    folder, recipe = f"recipes/speech_commands_8/{name}", read_recipe(out.recipe)
+    seeds = Seeds(name, (1, 2, 3), (), {})
+    made = model_card(
+        recipe, facts, metadata, data, folder, f"{folder}.yaml", DATA_NAME, LICENCE, seeds
+    )
+    assert out.card.read_text().partition("## Data")[2] == made.partition("## Data")[2]
+
+
+@pytest.fixture
+def check_changed(tmp_path):
+    """A check of gru_small's card and recipe with a text in one of them replaced."""
+
+    def check(old: str, new: str, file: str = "README.md") -> None:
+        out, recipe = Published(BOX / "gru_small"), tmp_path / "gru_small.yaml"
+        texts = {"README.md": out.card.read_text(), recipe.name: out.recipe.read_text()}
+        assert old in texts[file]
+        texts[file] = texts[file].replace(old, new)
+        recipe.write_text(texts[recipe.name])
+        data, card = out.model.read_bytes(), texts["README.md"]
+        check_card(card, "README.md", data, "model.tflite", read_recipe(recipe), recipe.name)
+
+    return check
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("| float Keras | 96.60%", "| float Keras | 96.70%"),
+        ("12,064 bytes of TFLM arena", "11,064 bytes of TFLM arena"),
+        ("12,288 to start", "12,064 to start"),
+        ("| 1.00 million multiply-acc", "| 0.90 million multiply-acc"),
+        ("| plain maximum | 50.00%", "| plain maximum | 5.00%"),
+        ("(0.70) | 37.96%", "(0.70) | 3.96%"),
+        ("47.4% | 95.77% |", "47.4% | 96.77% |"),
+        ("nine, wow; 108 clips", "nine; 108 clips"),
+        ("17,626 weights", "17,627 weights"),
+        ("GRU of 36 units", "GRU of 35 units"),
+        ("yes, no, up,", "yes, no,"),
+        ("(speed, shift, noise, level)", "(noise, rooms, speed, level)"),
+        ("speech_commands_8/teacher.yaml", "speech_commands_8/teacher_words.yaml"),
+        ("mean over 200 ms", "mean over 100 ms"),
+    ],
+)  # fmt: skip
+def test_a_card_that_says_otherwise_than_its_file_is_found(check_changed, old, new):
+    with pytest.raises(ModelError, match=r"README.md: does not say .*publish the run again"):
+        check_changed(old, new)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("units: [36]", "units: [40]", r"its macs_per_second is 1000600, of the recipe 10\d+"),
+        ("stride: [2, 2]", "stride: [1, 2]", "its frames_per_step is 2, of the recipe 1"),
+        ("stop, go]", "stop]", r"its labels is \('yes'.*"),
+        ("seed: 1", "features: {low_hz: 20}", "its features.low_hz is 60.0, of the recipe 20.0"),
+        ("seed: 1", "decoder: {threshold: 0.5}", "its decoder.threshold is 0.7, of the recipe 0.5"),
+    ],
+)
+def test_a_recipe_that_is_not_the_files_is_found(check_changed, old, new, told):
+    told = rf"model.tflite: is not of the recipe gru_small.yaml \({told}"
+    with pytest.raises(ModelError, match=told):
+        check_changed(old, new, "gru_small.yaml")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("noise_probability: 0.7", "noise_probability: 0"),
+        ("epochs: 100", "epochs: 90"),
+        ("convolutional GRU, 27 KB", "GRU, 27 KB"),
+        ("copies: 10", "copies: 9"),
+        ("time_masks: 0", "time_masks: 1"),
+    ],
+)
+def test_a_recipe_of_which_the_card_does_not_speak_is_found(check_changed, old, new):
+    with pytest.raises(ModelError, match=r"README.md: does not say .* gru_small.yaml do: it is"):
+        check_changed(old, new, "gru_small.yaml")
+
+
+def test_the_seed_of_a_published_run_may_be_another(check_changed):
+    check_changed("seed: 1", "seed: 3", "gru_small.yaml")
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +143,8 @@ def box(tone_recipe, tone_run, tone_data, tmp_path_factory):
     """A box with one published model, by the program that people run."""
     root = tmp_path_factory.mktemp("box")
     shutil.copy(tone_recipe, root / "tones.yaml")
-    run_tool("publish.py", tone_run, "tones", "--data", tone_data, cwd=root)
+    words = ["--data", tone_data, "--data-name", "Chirps (nobody, 2026)"]
+    run_tool("publish.py", tone_run, "tones", *words, cwd=root)
     return root
 
 
@@ -68,10 +181,13 @@ def test_the_card_says_what_the_run_measured(box, tone_run):
     assert f"| memory | {entry['arena_bytes']:,} bytes" in card
     assert "| hears | low, high, and tells them from unknown and silence |" in card
     assert "40 log-mel energies in dB, 60 to 7600 Hz, windows of 32 ms every 20 ms" in card
-    assert "Their folder names no licence." in card
+    data = "Recordings of single words: Chirps (nobody, 2026). Their folder names no licence.\n"
+    assert f"{data}Trained on 2 varied copies (speed, shift, noise, level) of each clip.\n" in card
+    assert "Distilled" not in card
+    assert "tools/evaluate.py tones/model.tflite --stream DIR --negatives DIR` tells" in card
     assert "python tools/train.py tones.yaml --data DIR --set seed=1 --out runs/tones\n" in card
     assert "python tools/convert.py runs/tones --form stream\n" in card
-    assert "python tools/publish.py runs/tones tones\n" in card
+    assert "python tools/publish.py runs/tones tones --data-name 'Chirps (nobody, 2026)'\n" in card
     assert "python tools/mic_demo.py tones/model.tflite" in card
     assert "/tmp" not in card
     assert "{" not in card
@@ -79,7 +195,7 @@ def test_the_card_says_what_the_run_measured(box, tone_run):
 
 def test_published_again_it_is_the_same(box, tone_run, tone_data, folder, monkeypatch):
     monkeypatch.chdir(folder.parent)
-    publish(tone_run, Path("tones"), tone_data)
+    publish(tone_run, Path("tones"), tone_data, "Chirps (nobody, 2026)")
     for path in folder.iterdir():
         assert path.read_bytes() == (box / "tones" / path.name).read_bytes(), path.name
 
@@ -91,6 +207,7 @@ def test_another_seed_of_the_recipe_is_published(tone_run, tone_data, folder, mo
     out = publish(tone_run, Path("tones"), tone_data)
     assert read_recipe(out.recipe).seed == 5
     assert "--set seed=1" in out.card.read_text()
+    assert "single words; of which data set was not said." in out.card.read_text()
 
 
 def test_the_card_has_the_figures_of_all_seeds(tone_run, tone_data, folder, tmp_path, monkeypatch):
@@ -124,16 +241,39 @@ def test_refuses_runs_that_prove_nothing(tone_run, tone_data, folder, tmp_path):
     data.write_bytes(data.read_bytes() + b"\0")
     with pytest.raises(RunError, match=r"not the file that was verified"):
         publish(run, folder, tone_data)
+    data.write_bytes(of_other_weights(data.read_bytes()[:-1]))
+    told = r"model.tflite: is not the file that was verified \(another SHA-256.*--form stream$"
+    with pytest.raises(RunError, match=told):
+        publish(run, folder, tone_data)
+    shutil.copy(tone_run / "model.tflite", data)
+    metrics = read_json(run / "metrics.json")
+    del metrics["verification"]["model.tflite"]["sha256"]
+    write_json(run / "metrics.json", metrics)
+    with pytest.raises(
+        RunError, match=r"verified by an older toolkit, .*: python tools/convert.py"
+    ):
+        publish(run, folder, tone_data)
     (run / "metrics.json").unlink()
     assert "no verified model file yet" in refused("publish.py", run, folder)
     data.unlink()
     assert "no such model file; tools/convert.py" in refused("publish.py", run, folder)
     with pytest.raises(RunError, match=r"no recipe nowhere.yaml in it or beside it"):
         publish(tone_run, tmp_path / "nowhere", tone_data)
-    recipe.write_text(recipe.read_text().replace("epochs: 16", "epochs: 17"))
+    text = recipe.read_text()
+    recipe.write_text(text.replace("epochs: 16", "epochs: 17"))
     with pytest.raises(RunError, match=r"another recipe.*train.epochs was 17, is 16"):
         publish(tone_run, folder, tone_data)
+    recipe.write_text(text)
     check_published(folder)  # what was there is untouched
+
+
+def of_other_weights(data: bytes) -> bytes:
+    """The same file, of the same length and figures, with one weight changed."""
+    buffers = (buffer.data for buffer in parse(data, "the model").buffers)
+    largest = max((bytes(bytearray(one)) for one in buffers if one is not None), key=len)
+    changed = bytes([largest[0] ^ 1]) + largest[1:]
+    assert data.count(largest) == 1
+    return data.replace(largest, changed)
 
 
 def test_finds_what_does_not_belong_together(folder, tiny_model):
@@ -173,5 +313,92 @@ def test_golden_clips_are_the_first_that_are_right(tiny_model):
 
 def test_licences_are_read_from_the_data_folder(tmp_path):
     assert licence_of(tmp_path) == ""
-    (tmp_path / "LICENSE").write_text("\n# Attribution 4.0 International\n\n====\n")
-    assert licence_of(tmp_path) == "Attribution 4.0 International"
+    (tmp_path / "LICENSE").write_text("\n# MIT License\n\n====\n")
+    assert licence_of(tmp_path) == "MIT License"
+    commons = (
+        "Attribution 4.0 International\n\n===\n\nCreative Commons Corporation is not a law firm"
+    )
+    (tmp_path / "LICENSE").write_text(commons)
+    assert licence_of(tmp_path) == LICENCE
+    (tmp_path / "manifest.csv").write_text("path,label\n")
+    assert licence_of(tmp_path / "manifest.csv") == LICENCE
+
+
+def with_sections(**sections):
+    values = {"name": "a", "data": {"keywords": ["yes"]}, "model": {"units": [8]}}
+    for name, section in sections.items():
+        values[name] = values.get(name, {}) | section
+    return parse_recipe(values, "test")
+
+
+BARE = dict.fromkeys(
+    ("shift_probability", "speed_probability", "gain_probability", "noise_probability"), 0.0
+) | {"time_masks": 0, "band_masks": 0}
+"""Augmentation that changes nothing."""
+
+
+def always(*kinds: str) -> dict:
+    return BARE | {f"{kind}_probability": 1.0 for kind in kinds}
+
+
+DEFAULT = "4 varied copies (speed, shift, noise, level) of each clip"
+
+
+@pytest.mark.parametrize(
+    ("augment", "told"),
+    [
+        ({}, f"{DEFAULT}, with masks over time and bands."),
+        ({"time_masks": 0, "band_mask_bands": 0}, f"{DEFAULT}."),
+        (BARE, "4 copies of each clip."),
+        (BARE | {"copies": 1, "mixup_alpha": 0.2}, "1 copy of each clip, mixed with each other."),
+        (
+            BARE | {"speed": (1.0, 1.0), "speed_probability": 1.0, "room_rt60_s": (0.1, 0.2)},
+            "4 copies of each clip.",
+        ),
+        (
+            always("shift", "gain", "noise") | {"shift_ms": 0.0, "gain_db": (0.0, 0.0)},
+            "4 varied copies (noise) of each clip.",
+        ),
+        (
+            always("room", "babble", "codec"),
+            "4 varied copies (room, babble, codec) of each clip.",
+        ),
+        (
+            always("pitch", "band", "clipping", "equalizer"),
+            "4 varied copies (pitch, equalizer, band, clipping) of each clip.",
+        ),
+        (
+            always("equalizer", "clipping")
+            | {"tilt_db_per_octave": (0.0, 0.0), "equalizer_db": (0.0, 0.0)},
+            "4 varied copies (clipping) of each clip.",
+        ),
+    ],
+)
+def test_a_card_says_what_the_recipe_varies_and_nothing_else(augment, told):
+    assert heard_text(with_sections(augment=augment)) == f"Trained on {told}"
+
+
+def test_a_card_says_what_else_was_heard():
+    data = {
+        "spoken": {"sentences": 5},
+        "extra": ["a"],
+        "negatives": ["b"],
+        "made_unknown_share": 0.1,
+    }
+    recipe = with_sections(data=data, augment=BARE)
+    assert heard_text(recipe) == (
+        "Trained on 4 copies of each clip; and on words made of parts of others; and on words "
+        "spoken by espeak-ng; and on the recordings of `data.extra` in the recipe; and on the "
+        "recordings of `data.negatives` in the recipe."
+    )
+    assert running_text(recipe).startswith("How often it answers to running sound")
+    assert running_text(with_sections()).startswith("It was trained on single clips; such models")
+
+
+def test_a_card_names_data_licence_and_teachers():
+    recipe = with_sections(train={"distill": {"teachers": ["a.yaml", "b.yaml"]}})
+    assert source_text(recipe, "Words (I, 2020)", "CC0") == (
+        "Recordings of single words: Words (I, 2020). Their licence: CC0."
+    )
+    assert "the models of `a.yaml` and `b.yaml` gave" in taught_text(recipe)
+    assert taught_text(with_sections()) == ""

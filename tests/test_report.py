@@ -199,6 +199,47 @@ def test_headline_figures(run):
     assert text.index("5,712 B") < text.index("17,216 B"), "model.tflite comes first"
 
 
+COMPRESSED = {
+    "file": "model_compressed.tflite", "file_bytes": 19020, "plain_file_bytes": 29012,
+    "deflated_bytes": 15010, "plain_deflated_bytes": 16384, "arena_bytes": 9216,
+    "plain_arena_bytes": 5712, "arena_smallest_bytes": 9984, "clips": 50,
+    "kernels": [
+        {"shape": [96, 40], "values": 16, "zeros": 0.5, "form": "look-up", "stored_bytes": 1952}
+    ],
+}  # fmt: skip
+
+
+def test_deflated_bytes_and_the_compressed_file_are_shown(run):
+    verify_as(run, entry("model.tflite", deflated_bytes=16384, compressed=COMPRESSED))
+    found = page(run)
+    assert "model file 29,012 B float: 89,104 B; deflated: 16,384 B" in found.text
+    assert (
+        "compressed file 19,020 B model_compressed.tflite, for TFLM alone; deflated: 15,010 B; "
+        "its arena: 9,216 B; the same answers to 50 clips"
+    ) in found.text
+    for bar, size in (
+        ("model file, deflated", "16,384"), ("compressed file", "19,020"),
+        ("compressed file, deflated", "15,010"), ("its TFLM arena", "9,216"),
+    ):  # fmt: skip
+        assert bar in found.words
+        assert size in found.words
+    verify_as(run, entry("model.tflite", deflated_bytes=16384))
+    assert "ompressed" not in page(run).text.replace("compress: prune", "")
+    verify_as(run, entry("model.tflite"))
+    assert "deflated" not in page(run).text
+
+
+def test_trade_offs_say_at_which_step_a_clip_is_asked(run):
+    with_answers(run)
+    assert "a detector of its own, asked at the clip's end: as the thr" in page(run).text
+    recipe = read_run_recipe(run)
+    pooled = recipe.train.model_copy(update={"loss": "max_pooling"})
+    write_recipe(recipe.model_copy(update={"train": pooled}), run.recipe)
+    text = page(run).text
+    assert "asked at the step where a keyword has its highest posterior: as the thr" in text
+    assert "clip's end" not in text
+
+
 def test_every_implementation_has_its_row_and_meaning(run):
     text = page(run).text
     for name, accuracy in (("float Keras", 94), ("float TFLite", 94), ("int8 LiteRT", 90)):

@@ -3,6 +3,7 @@
 import csv
 import importlib
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 from conftest import ROOT, refused, run_tool
 
+from kws.data.examples import load_unseen
 from kws.data.stats import FeatureStats
 from kws.errors import RecipeError, RunError
 from kws.nn.candidate import train_candidate
@@ -21,7 +23,7 @@ from kws.nn.epochs import Epoch
 from kws.nn.models import build_model, load_model
 from kws.nn.training import Clips, calibrate
 from kws.recipe_io import read_recipe
-from kws.report.front import plot_front, tally
+from kws.report.front import plot_front, print_front, tally
 from kws.run import open_run
 from kws.search.measure import LONGEST_FIGURES, SLACK_BYTES, measure
 from kws.search.plan import Budget, Cost, Plan
@@ -216,7 +218,7 @@ class Training:
                 raise KeyboardInterrupt
             if after_epoch(history[-1]):
                 break
-        return history, ("a.wav: damaged",)
+        return history, ("a.wav: damaged",), quality(recipe) / 2
 
 
 def run(plan, training=None, resume=False, most=None):
@@ -245,6 +247,8 @@ def test_poor_candidates_are_stopped_early_and_good_ones_are_not(unbroken):
     for one in fit:
         assert (one.epochs < 8) == (one.outcome == STOPPED)
         assert one.accuracy == pytest.approx(quality(one.recipe) * one.epochs / 8)
+        whole = one.outcome == TRAINED
+        assert one.unseen_taken == (quality(one.recipe) / 2 if whole else None)
     trained = [quality(one.recipe) for one in fit if one.outcome == TRAINED]
     assert all(quality(one.recipe) < max(trained) for one in stopped)
     assert [one.outcome for one in fit[:4]] == [TRAINED] * 4  # no median before
@@ -367,11 +371,13 @@ def test_results_are_written(unbroken, tone_recipe, tmp_path):
     best = winner(found.tried)
     line = lines[best.number]
     assert float(line["validation_accuracy"]) == best.accuracy
+    assert float(line["unseen_taken"]) == best.unseen_taken
     assert line["units"] == "+".join(map(str, best.recipe.model.units))
     assert int(line["file_bytes"]) == best.cost.file_bytes
     assert (tmp_path / "t.csv").read_text() == (plan.folder / "trials.csv").read_text()
     write_winner(best, changed(tone_recipe), tmp_path / "winner.yaml")
     recipe = read_recipe(tmp_path / "winner.yaml")
+    assert f" epochs, {best.unseen_taken:.1%} of unseen words taken, " in recipe.description
     assert (recipe.train.epochs, recipe.quantize.epochs) == (16, 2)
     assert (recipe.model, recipe.features) == (best.recipe.model, best.recipe.features)
     assert measure(recipe, Budget(1)).file_bytes == best.cost.file_bytes
@@ -379,7 +385,55 @@ def test_results_are_written(unbroken, tone_recipe, tmp_path):
     assert (tmp_path / "front.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.parametrize(("unseen", "told"), [(0.5125, "51.2%"), (None, "–")])
+def test_the_front_tells_of_words_never_heard(unbroken, capsys, monkeypatch, unseen, told):
+    monkeypatch.setenv("COLUMNS", "80")
+    best = replace(winner(unbroken[2].tried), unseen_taken=unseen)
+    print_front([best])
+    shown = capsys.readouterr().out
+    assert re.search(rf"│ +\* {best.number} │ +{best.accuracy:.2%} │ +{told} │", shown)
+    assert "unseen: clips of words never heard" in shown
+    assert max(map(len, shown.splitlines())) <= 80
+
+
+def test_a_search_begun_before_words_never_heard_were_told_goes_on(plan, unbroken):
+    run(plan, most=3)
+    journal = plan.folder / "journal.jsonl"
+    text = journal.read_text()
+    old = re.sub(r',"unseen_taken":[^}]*(?=})', "", text)
+    assert "unseen_taken" not in old
+    assert old != text
+    journal.write_text(old)
+    tried = run(plan, resume=True).tried
+    assert [replace(one, unseen_taken=None) for one in tried] == [
+        replace(one, unseen_taken=None) for one in unbroken[2].tried
+    ]
+
+
 # --- a real training
+
+
+def test_a_candidate_tells_what_it_makes_of_words_never_heard(tone_recipe, tone_data, tmp_path):
+    recipe = changed(
+        tone_recipe, "model.cell=rnn", "model.units=[8]", "train.epochs=1", "quantize.epochs=1",
+        "data.unknown=false", "data.unseen_words=[middle]",
+    )  # fmt: skip
+    _, bad, taken = train_candidate(recipe, tone_data, tmp_path / "run", lambda _: False)
+    words = ("low", "high", "silence")
+    unseen = load_unseen(tone_data, words, recipe.features, 16000, "validation", ("middle",))
+    assert len(unseen.labels) >= 20
+    model = load_model(tmp_path / "run" / "model.keras")
+    model.set_mode("int8")
+    given = model(unseen.features)[0][:, -1].numpy().argmax(axis=1)
+    assert taken == pytest.approx((given < 2).mean())
+    assert bad == ()
+    (tone_data / "middle" / "damaged_nohash_0.wav").write_bytes(b"")
+    try:
+        again = train_candidate(recipe, tone_data, tmp_path / "run", lambda _: False)
+    finally:
+        (tone_data / "middle" / "damaged_nohash_0.wav").unlink()
+    assert again[2] == taken
+    assert "damaged_nohash_0.wav" in "".join(again[1])
 
 
 def test_a_candidate_is_trained_on_and_told_again(tone_recipe, tone_data, tmp_path):
@@ -396,11 +450,12 @@ def test_a_candidate_is_trained_on_and_told_again(tone_recipe, tone_data, tmp_pa
 
         return after_epoch
 
-    stopped, bad = train_candidate(recipe, tone_data, tmp_path / "run", until(1))
-    assert (told, len(stopped), bad) == ([0, 1], 2, ())
-    again, _ = train_candidate(recipe, tone_data, tmp_path / "run", until(1))
+    stopped, bad, unseen = train_candidate(recipe, tone_data, tmp_path / "run", until(1))
+    assert (told, len(stopped), bad, unseen) == ([0, 1], 2, (), None)
+    again = train_candidate(recipe, tone_data, tmp_path / "run", until(1))[0]
     assert (told, again) == ([0, 1, 0, 1], stopped)
-    whole, _ = train_candidate(recipe, tone_data, tmp_path / "run", until(9))
+    whole, _, unseen = train_candidate(recipe, tone_data, tmp_path / "run", until(9))
+    assert unseen is None  # the data have no such word
     assert told == [0, 1, 0, 1, 0, 1, 2]
     assert whole[:2] == stopped
     assert open_run(tmp_path / "run")[0].keras_model.is_file()

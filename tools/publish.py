@@ -16,11 +16,17 @@ def main() -> None:
         "folder", type=Path, help="such as recipes/speech_commands_8/NAME, of the recipe NAME.yaml"
     )
     parser.add_argument("--data", type=Path, help="data folder, if it has moved since the training")
+    parser.add_argument(
+        "--data-name",
+        default="",
+        metavar="TEXT",
+        help="whose clips they are, for the card: such as 'Name of the data set (author, year)'",
+    )
     arguments = parser.parse_args()
 
     from kws.report.publish import publish
 
-    out = publish(arguments.run, arguments.folder, arguments.data)
+    out = publish(arguments.run, arguments.folder, arguments.data, arguments.data_name)
     for path in (out.model, out.card, out.golden):
         print(f"{path}: {path.stat().st_size:,} bytes")
 

@@ -98,10 +98,17 @@ def _unseen(entry: Entry, name: Literal["maximum", "decoder"]) -> float | None:
     return getattr(found, name).taken.value if found else None
 
 
+def _compressed(entry: Entry, name: str) -> int | None:
+    return getattr(entry.facts.compressed, name, None)
+
+
 FIGURES: dict[str, Any] = {
     "weights": lambda entry: entry.facts.weights,
     "file_bytes": lambda entry: entry.facts.file_bytes,
+    "deflated_bytes": lambda entry: entry.facts.deflated_bytes,
     "arena_bytes": lambda entry: entry.facts.arena_bytes,
+    "compressed_bytes": lambda entry: _compressed(entry, "file_bytes"),
+    "compressed_arena_bytes": lambda entry: _compressed(entry, "arena_bytes"),
     "macs_per_second": lambda entry: entry.facts.macs_per_second,
     "float_accuracy": lambda entry: entry.facts.rows[0].accuracy,
     "accuracy": _deployed,

@@ -27,7 +27,10 @@ def _count(value: float) -> str:
 COLUMNS: dict[str, tuple[str, Callable[[float], str]]] = {
     "weights": ("weights", _count),
     "file_bytes": ("file B", _count),
+    "deflated_bytes": ("deflated B", _count),
     "arena_bytes": ("arena B", _count),
+    "compressed_bytes": ("compr. B", _count),
+    "compressed_arena_bytes": ("compr. arena B", _count),
     "macs_per_second": ("MAC/s", lambda value: f"{value / 1e6:.2f} M"),
     "float_accuracy": ("float %", lambda value: f"{100 * value:.2f}"),
     "accuracy": ("in TFLM %", lambda value: f"{100 * value:.2f}"),
@@ -48,7 +51,10 @@ _SPREAD = {
     "unseen_taken_at_threshold": 1,
 }
 """Figures whose deviation between seeds is shown, in points with so many decimals."""
-_OPTIONAL = ("unseen_taken", "unseen_taken_at_threshold", "minutes")
+_OPTIONAL = (
+    "deflated_bytes", "compressed_bytes", "compressed_arena_bytes",
+    "unseen_taken", "unseen_taken_at_threshold", "minutes",
+)  # fmt: skip
 """Figures that are shown only where a row has them."""
 
 
@@ -117,6 +123,10 @@ def notes(comparison: Comparison) -> list[str]:
         lines.append(
             "unseen: clips of words never heard that are taken for a keyword; at thr.: where its "
             "posterior must reach the decoder's threshold"
+        )
+    if "compressed_bytes" in columns(comparison):
+        lines.append(
+            "compr.: the file for TFLM alone by convert.py --compressed, with the same answers"
         )
     if len(comparison.tests) > 1:
         lines.append(

@@ -68,19 +68,22 @@ def _dots(axes: Axes, tried: list[Tried]) -> None:
 def print_front(tried: list[Tried]) -> None:
     """Print the front as a table, the winner marked."""
     best = winner(tried)
-    table = Table(title="the front: none that was trained is both smaller and better")
-    for heading in ("trial", "accuracy", "bytes", "arena", "MAC/s", "weights"):
+    table = Table(
+        title="the front: none that was trained is both smaller and better",
+        caption="unseen: clips of words never heard that are taken for a keyword",
+    )
+    for heading in ("trial", "accuracy", "unseen", "bytes", "arena", "MAC/s"):
         table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("model", overflow="fold", min_width=24)
+    table.add_column("model", overflow="fold", min_width=16)
     for one in front(tried):
         assert one.cost is not None
         table.add_row(
             f"{'* ' if one is best else ''}{one.number}",
             f"{one.accuracy:.2%}",
+            "–" if one.unseen_taken is None else f"{one.unseen_taken:.1%}",
             f"{one.cost.file_bytes:,}",
             f"{one.cost.arena_bytes:,}",
             f"{one.cost.macs_per_second / 1e6:.2f} M",
-            f"{one.cost.weights:,}",
             model_text(one),
         )
     Console().print(table)

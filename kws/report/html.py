@@ -163,11 +163,19 @@ def _sizes(file: VerifiedFile) -> dict[str, int]:
         weights = {"int8 weights, int32 biases": file.stored_bytes}
     else:
         weights = {"float weights": 4 * file.weights}
-    return weights | {
+    sizes = {
         "model file": file.file_bytes,
+        "model file, deflated": file.deflated_bytes,
         "float model file": file.float_file_bytes,
         "TFLM arena": file.arena_bytes,
     }
+    if packed := file.compressed:
+        sizes |= {
+            "compressed file": packed.file_bytes,
+            "compressed file, deflated": packed.deflated_bytes,
+            "its TFLM arena": packed.arena_bytes,
+        }
+    return weights | {name: size for name, size in sizes.items() if size is not None}
 
 
 def _decoder_settings(decoder: DecoderConfig) -> list[tuple[str, object, str]]:

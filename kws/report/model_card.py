@@ -1,13 +1,14 @@
 """A model card (Mitchell et al. 2019): what a trained model is, what it can do, and what not."""
 
-import hashlib
-from pathlib import Path
+import shlex
 
 import numpy as np
 
-from kws.recipe import FeatureConfig, Recipe
+from kws.recipe import Recipe
+from kws.report import card_lines
+from kws.report.card_data import heard_text, running_text, source_text, taught_text
 from kws.report.page import page_environment
-from kws.report.run_facts import VerifiedFile, recipe_summary
+from kws.report.run_facts import VerifiedFile
 from kws.report.seeds_table import seed_rows
 from kws.seeds import Seeds
 from kws.spotting.metrics import Share, scores_of, share
@@ -21,7 +22,8 @@ def model_card(
     data: bytes,
     folder: str,
     recipe_file: str,
-    licence: str,
+    data_name: str = "",
+    licence: str = "",
     seeds: Seeds | None = None,
 ) -> str:
     """The card as Markdown, the same for the same arguments.
@@ -30,68 +32,55 @@ def model_card(
     ----------
     recipe : that of the run. facts, metadata : of the file. data : its bytes.
     folder, recipe_file : where it is published, and its recipe, as commands name them.
-    licence : of the training clips, in a line; empty where their folder names none.
+    data_name : of the training clips, with who made them; empty where that was not said.
+    licence : theirs, in a line; empty where their folder names none.
     seeds : what the recipe gave from several seeds, this run's among them.
     """
     environment = page_environment(autoescape=False)  # it is Markdown
-    environment.filters["percent"] = _percent
-    environment.filters["interval"] = lambda found: f"{found.low:.1%} to {found.high:.1%}"
-    others = [label for label in metadata.labels if label not in metadata.keywords]
+    environment.filters |= {"percent": card_lines.percent, "interval": card_lines.interval}
+    about = card_lines.about(recipe, metadata, data, facts.weights)
     return environment.get_template("model_card.md.j2").render(
         recipe=recipe,
         facts=facts,
         metadata=metadata,
-        keywords=metadata.keywords,
-        others=others,
-        summary=recipe_summary(recipe),
-        features=_features(recipe.features),
-        sha256=hashlib.sha256(data).hexdigest(),
-        rows=[(row.name, _of(row.accuracy, facts.clips)) for row in facts.rows],
+        about=[card_lines.row(name, text) for name, text in about.items()],
+        accuracies=[
+            card_lines.accuracy_row(one.name, _of(one.accuracy, facts.clips)) for one in facts.rows
+        ],
         scores=scores_of(np.asarray(facts.confusion), metadata.labels),
-        source=_source(recipe, licence),
+        unheard_rows=_unheard_rows(facts, metadata),
+        source=source_text(recipe, data_name, licence),
+        heard=heard_text(recipe),
+        taught=taught_text(recipe),
+        running=running_text(recipe),
+        decoder=card_lines.decoder_text(metadata),
         unheard=_unheard(facts),
         seeds=seeds,
         seed_rows=_seed_rows(seeds) if seeds else [],
-        commands=_commands(recipe, facts, folder, recipe_file, seeds),
+        commands=_commands(recipe, facts, folder, recipe_file, data_name, seeds),
         path=f"{folder}/model.tflite",
     )
-
-
-def licence_of(folder: Path) -> str:
-    """The first line of a data folder's licence; empty where it has none."""
-    for name in ("LICENSE", "LICENSE.txt", "LICENSE.md", "COPYING"):
-        if (folder / name).is_file():
-            text = (folder / name).read_text(encoding="utf-8", errors="replace")
-            return next((line.strip(" #*") for line in text.splitlines() if line.strip()), "")
-    return ""
-
-
-def _percent(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2%}"
 
 
 def _of(value: float, clips: int) -> Share:
     return share(round(value * clips), clips)
 
 
-def _features(config: FeatureConfig) -> str:
-    kind = "MFCC" if config.kind == "mfcc" else "log-mel energies in dB"
-    bands = f" of {config.mel_bands} mel bands" if config.kind == "mfcc" else ""
-    return (
-        f"{config.size} {kind}{bands}, {config.low_hz:g} to {config.high_hz:g} Hz, windows of "
-        f"{config.window_ms:g} ms every {config.hop_ms:g} ms, {config.sample_rate_hz} Hz mono"
-    )
-
-
-def _source(recipe: Recipe, licence: str) -> str:
-    if recipe.data.synthetic:
-        return (
-            "Synthetic speech alone, made by the recipe itself: no recording of anybody is in it."
-        )
-    named = f"Their licence: {licence}." if licence else "Their folder names no licence."
-    heard = f"{recipe.augment.copies} varied copies (noise, rooms, speed, level) of each clip"
-    spoken = " and of words spoken by espeak-ng" if recipe.data.spoken else ""
-    return f"Recordings of single words; trained on {heard}{spoken}. {named}"
+def _unheard_rows(facts: VerifiedFile, metadata: Metadata) -> list[str]:
+    """Title, heading and rows of words never heard; nothing where there was no clip of them."""
+    found = facts.open_set
+    if found is None or not found.maximum.taken.total:
+        return []
+    return [
+        card_lines.unheard_title(metadata.unseen_words, found.maximum.taken.total),
+        "",
+        card_lines.row("decided by", "taken", "interval", "accuracy on the split"),
+        card_lines.row(*4 * ["---"]),
+        *(
+            card_lines.unheard_row(point.name, point.threshold, point.taken, point.accuracy)
+            for point in found.points
+        ),
+    ]
 
 
 def _unheard(facts: VerifiedFile) -> str:
@@ -118,18 +107,24 @@ def _seed_rows(seeds: Seeds) -> list[list[str]]:
 
 
 def _commands(
-    recipe: Recipe, facts: VerifiedFile, folder: str, recipe_file: str, seeds: Seeds | None
+    recipe: Recipe,
+    facts: VerifiedFile,
+    folder: str,
+    recipe_file: str,
+    data_name: str,
+    seeds: Seeds | None,
 ) -> list[str]:
     data = "" if recipe.data.folder else " --data DIR"
+    named = f" --data-name {shlex.quote(data_name)}" if data_name else ""
     if seeds:
         return [
             f"python tools/train.py {recipe_file}{data} --seeds {len(seeds.seeds)}",
-            f"python tools/publish.py runs/{recipe.name}_seed{recipe.seed} {folder}",
+            f"python tools/publish.py runs/{recipe.name}_seed{recipe.seed} {folder}{named}",
         ]
     run = f"runs/{recipe.name}"
     state = f" --state {facts.state}" if facts.state == "internal" else ""
     return [
         f"python tools/train.py {recipe_file}{data} --set seed={recipe.seed} --out {run}",
         f"python tools/convert.py {run} --form {facts.form}{state}",
-        f"python tools/publish.py {run} {folder}",
+        f"python tools/publish.py {run} {folder}{named}",
     ]

@@ -10,12 +10,14 @@ from kws.errors import ModelError, RunError
 from kws.files import write_bytes, write_text
 from kws.recipe import Recipe
 from kws.recipe_io import read_recipe
-from kws.report.model_card import licence_of, model_card
+from kws.report.card_check import check_card
+from kws.report.card_data import licence_of
+from kws.report.model_card import model_card
 from kws.report.run_facts import VerifiedFile, read_verified
 from kws.run import first_difference, open_run
 from kws.seeds import seeds_of
 from kws.tflite.golden import check_golden, make_golden, read_golden, write_golden
-from kws.tflite.metadata import Metadata, parse, read_bytes, read_metadata
+from kws.tflite.metadata import parse, read_bytes, read_metadata
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,9 @@ class Published:
         return self.path / name if (self.path / name).is_file() else self.path.parent / name
 
 
-def publish(run_path: Path, folder: Path, data: Path | None = None) -> Published:
+def publish(
+    run_path: Path, folder: Path, data: Path | None = None, data_name: str = ""
+) -> Published:
     """Copy a run's verified ``model.tflite`` into its recipe's folder, write card and golden clips.
 
     Parameters
@@ -51,6 +55,7 @@ def publish(run_path: Path, folder: Path, data: Path | None = None) -> Published
     run_path : of tools/train.py and tools/convert.py.
     folder : ``recipes/.../NAME``; the recipe is ``NAME.yaml`` in it, or beside it.
     data : the clips, where they have moved since the training.
+    data_name : of the clips, with who made them, for the card.
 
     Raises
     ------
@@ -67,7 +72,7 @@ def publish(run_path: Path, folder: Path, data: Path | None = None) -> Published
     if run.tflite.name not in named:
         raise RunError(f"{run.tflite}: not verified; python tools/convert.py {run_path} does it")
     facts = named[run.tflite.name]
-    _check_file(model, metadata, facts, str(run.tflite))
+    _check_file(model, facts, run_path)
     split = load_split(
         data,
         recipe.data.labels,
@@ -85,6 +90,7 @@ def publish(run_path: Path, folder: Path, data: Path | None = None) -> Published
         model,
         _named(folder),
         _named(out.recipe),
+        data_name,
         licence_of(data),
         seeds_of(run_path),
     )
@@ -96,16 +102,15 @@ def publish(run_path: Path, folder: Path, data: Path | None = None) -> Published
 
 
 def check_published(folder: Path) -> None:
-    """Check that model, card and golden clips of a folder belong together, and that they hold.
+    """Check that model, card, recipe and golden clips of a folder belong together, and hold.
 
     Raises
     ------
-    ModelError
-        When they do not.
+    KwsError
+        When they do not, or one cannot be read.
     """
     out = Published(folder)
     data = read_bytes(out.model)
-    metadata = read_metadata(parse(data, str(out.model)), str(out.model))
     check_golden(data, read_golden(out.golden), str(out.model))
     try:
         card = out.card.read_text(encoding="utf-8")
@@ -113,19 +118,7 @@ def check_published(folder: Path) -> None:
         raise ModelError(
             f"{out.card}: cannot be read ({error.strerror}); tools/publish.py writes it"
         ) from error
-    accuracy = metadata.figures.get("validation_accuracy")
-    expected = [
-        f"# {metadata.recipe}\n",
-        f"| {len(data):,} bytes, ",
-        f"`{hashlib.sha256(data).hexdigest()}`",
-        *([f"| int8 TFLM | {accuracy:.2%} |"] if accuracy is not None else []),
-    ]
-    for text in expected:
-        if text not in card:
-            raise ModelError(
-                f"{out.card}: does not say {text.strip()!r}: it is the card of another file than "
-                f"{out.model.name}; publish the run again"
-            )
+    check_card(card, str(out.card), data, str(out.model), read_recipe(out.recipe), str(out.recipe))
 
 
 def _check_recipe(run_path: Path, recipe: Recipe, out: Published) -> None:
@@ -143,11 +136,19 @@ def _check_recipe(run_path: Path, recipe: Recipe, out: Published) -> None:
         )
 
 
-def _check_file(data: bytes, metadata: Metadata, facts: VerifiedFile, where: str) -> None:
+def _check_file(data: bytes, facts: VerifiedFile, run_path: Path) -> None:
     """That the file is the one that was verified."""
-    accuracy = metadata.figures.get("validation_accuracy", -1.0)
-    if len(data) != facts.file_bytes or abs(accuracy - facts.rows[-1].accuracy) > 1e-5:
-        raise RunError(f"{where}: is not the file that was verified; convert the run again")
+    where, again = run_path / facts.file, f"python tools/convert.py {run_path} --form {facts.form}"
+    if facts.sha256 is None:
+        raise RunError(
+            f"{where}: was verified by an older toolkit, which did not note its SHA-256: nothing "
+            f"tells that it is the same file still; convert it again: {again}"
+        )
+    if hashlib.sha256(data).hexdigest() != facts.sha256:
+        raise RunError(
+            f"{where}: is not the file that was verified (another SHA-256 than in metrics.json); "
+            f"convert it again: {again}"
+        )
 
 
 def _named(path: Path) -> str:

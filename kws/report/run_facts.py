@@ -10,6 +10,7 @@ from kws.errors import RunError
 from kws.recipe import Recipe
 from kws.recipe_io import read_recipe
 from kws.run import RunFolder, read_json
+from kws.tflite.compress_run import Compressed
 from kws.tflite.verify import Verification
 
 
@@ -32,6 +33,12 @@ class VerifiedFile(Verification):
     precision: str
     weights: int
     stored_bytes: int
+    sha256: str | None = None
+    """Of the file; None where an older run did not note it, as the next one"""
+    deflated_bytes: int | None = None
+    """What zlib makes of the file"""
+    compressed: Compressed | None = None
+    """The file for TFLM alone that was asked for besides"""
 
 
 _FILES = TypeAdapter(dict[str, VerifiedFile])

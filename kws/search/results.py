@@ -35,6 +35,9 @@ class Tried:
     accuracy: float | None = None
     """On the validation split, after the last epoch"""
     epochs: int = 0
+    unseen_taken: float | None = None
+    """Share of clips of words never heard that it takes for a keyword, at the plain maximum of its
+    posteriors; None where it was not trained to the end, or where there is no such clip"""
 
     @property
     def fits(self) -> bool:
@@ -61,9 +64,10 @@ def write_winner(best: Tried, recipe: Recipe, path: Path) -> None:
     assert best.recipe is not None
     assert best.cost is not None
     values = json.loads(best.recipe.model_dump_json())
+    unseen = "" if best.unseen_taken is None else f", {best.unseen_taken:.1%} of unseen words taken"
     values["description"] = (
         f"Found by tools/search.py from {recipe.name}: {_accuracy(best):.2%} after {best.epochs} "
-        f"epochs, {best.cost.file_bytes:,} bytes"
+        f"epochs{unseen}, {best.cost.file_bytes:,} bytes"
     )
     values["train"]["epochs"] = recipe.train.epochs
     values["quantize"]["epochs"] = recipe.quantize.epochs
@@ -81,6 +85,7 @@ def _line(one: Tried) -> dict[str, object]:
         "trial": one.number,
         "outcome": one.outcome,
         "validation_accuracy": one.accuracy,
+        "unseen_taken": one.unseen_taken,
         "epochs": one.epochs,
         "file_bytes": cost and cost.file_bytes,
         "arena_bytes": cost and cost.arena_bytes,

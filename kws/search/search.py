@@ -22,7 +22,8 @@ MOST_UNFIT = 300
 TRIALS = "trials.csv"
 _FOUND = "found"
 
-Train = Callable[[Recipe, Path, Path, AfterEpoch], tuple[list[Epoch], tuple[str, ...]]]
+Trained = tuple[list[Epoch], tuple[str, ...], float | None]
+Train = Callable[[Recipe, Path, Path, AfterEpoch], Trained]
 
 
 @dataclass(frozen=True)
@@ -129,11 +130,11 @@ class _Search:
             return stopped
 
         out = self.plan.folder / f"{trial.number:04d}"
-        history, bad = self.train(recipe, self.plan.data, out, after_epoch)
+        history, bad, unseen = self.train(recipe, self.plan.data, out, after_epoch)
         self.bad += bad
         accuracy, epochs = _accuracy(history, recipe), len(history)
         if not stopped or all_over(history, recipe):
-            return self._end(trial, TRAINED, cost, "", accuracy, epochs)
+            return self._end(trial, TRAINED, cost, "", accuracy, epochs, unseen_taken=unseen)
         reason = f"below the median after {epochs} epochs"
         return self._end(trial, STOPPED, cost, reason, accuracy, epochs)
 
@@ -153,11 +154,13 @@ class _Search:
         accuracy: float | None = None,
         epochs: int = 0,
         excess: float = 0.0,
+        unseen_taken: float | None = None,
     ) -> Tried:
         """Write down what came of a trial; from one tried before the sampler learns nothing."""
         trial.set_user_attr(EXCESS, excess)
         found = {"outcome": outcome, "reason": reason, "accuracy": accuracy, "epochs": epochs}
-        trial.set_user_attr(_FOUND, {**found, "cost": cost and asdict(cost)})
+        more = {"cost": cost and asdict(cost), "unseen_taken": unseen_taken}
+        trial.set_user_attr(_FOUND, found | more)
         if outcome == TRAINED:
             self.study.tell(trial, accuracy)
         else:

@@ -1,5 +1,6 @@
 """From a run folder to a verified model file and its figures."""
 
+import hashlib
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -65,6 +66,7 @@ def convert_run(
         "weights": weights.count(),
         "stored_bytes": weights.stored_bytes(),
         "deflated_bytes": deflated_bytes(final.data),
+        "sha256": hashlib.sha256(final.data).hexdigest(),
         **asdict(verification),
     }
     if packed:
