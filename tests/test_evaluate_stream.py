@@ -11,6 +11,8 @@ from tones import RATE, tones
 from kws.audio.annotation import SpokenWord, write_words
 from kws.audio.io import read, write
 from kws.tflite.interpreter import open_model
+from kws.tflite.metadata import metadata_json
+from kws.tflite.pack import with_metadata
 
 GAP_S = 1.5
 
@@ -60,6 +62,8 @@ def test_misses_and_false_accepts_are_counted(evaluate, hearing, recordings, tmp
     by_file = {one["path"].rpartition("/")[2]: one for one in values["recordings"]}
     assert (by_file["far.wav"]["missed"], by_file["near.wav"]["false_accepts"]) == (1, 1)
     assert -0.5 < values["latency"]["median_s"] < 0.1
+    assert values["latency"]["within_250_ms"]["count"] == 5
+    assert "within 250 ms: 5 of 5 detected (56.6 to 100.0 %)" in out
     assert "missed: 1 of 6 keywords" in out
     (row,) = [line for line in out.splitlines() if line.startswith("│ 3 ")]
     assert row.split("│")[2].strip() == "3"
@@ -106,10 +110,52 @@ def test_thresholds_are_chosen_and_written_and_then_used(evaluate, copy, tmp_pat
     assert (values["missed"]["count"], values["false_accepts"]["count"]) == (0, 0)
     after = open_model(copy, "tflm").metadata
     assert after.decoder.keyword_thresholds.keys() == {"yes", "no"}
-    assert after.model_copy(update={"decoder": before.decoder}) == before
+    assert b"threshold_choice" not in metadata_json(before)
+    same = {"decoder": before.decoder, "threshold_choice": None}
+    assert after.model_copy(update=same) == before
+    choice = after.threshold_choice
+    assert (choice.wanted_per_hour, choice.false_accepts) == (1, 0)
+    assert (choice.missed, choice.said, choice.hours) == (0, 3, pytest.approx(9.5 / 3600, abs=1e-6))
+    assert choice.false_accepts_per_hour == pytest.approx((0, 3.689 / choice.hours), rel=1e-3)
+    assert choice.missed_share == pytest.approx((0, 0.5615), abs=1e-3)
     again = tmp_path / "again.json"
-    assert evaluate(copy, "--stream", folder, "--json", again)[0] == 0
+    status, out, _ = evaluate(copy, "--stream", folder, "--json", again)
+    assert status == 0
+    assert "its thresholds were chosen for at most 1 false accepts an hour, and gave 0 in" in out
     assert json.loads(again.read_text()) == values
+
+
+def with_facts(path, **changes):
+    facts = open_model(path).metadata.model_copy(update=changes)
+    path.write_bytes(with_metadata(path.read_bytes(), facts, "x"))
+
+
+def test_figures_of_the_thresholds_before_are_taken_out(evaluate, copy, recordings):  # noqa: F811
+    kept = {"validation_accuracy": 0.9, "unseen_taken": 0.4}
+    gone = {"threshold_validation_accuracy": 0.8, "unseen_taken_at_threshold": 0.2}
+    with_facts(copy, figures=kept | gone)
+    status, out, _ = evaluate(
+        *(copy, "--stream", recordings, "--false-accepts-per-hour", "1000", "--write")
+    )
+    assert status == 0
+    assert open_model(copy).metadata.figures == kept
+    assert "taken out, as measured at the thresholds before: threshold_validation_accuracy" in out
+
+
+def test_thresholds_that_make_it_deaf_are_not_written(evaluate, copy, tmp_path):  # noqa: F811
+    """A tone that is no "yes" sounds just like one: no threshold tells them apart."""
+    folder, report, before = tmp_path / "recordings", tmp_path / "a.json", copy.read_bytes()
+    record(folder, "a", ("yes", 1000, True), ("no", 3000, True), ("yes", 1000, False))
+    choose = ("--false-accepts-per-hour", "1", "--write", "--json", report)
+    status, out, err = evaluate(copy, "--stream", folder, *choose)
+    assert (status, "Traceback" in err, "thresholds written" in out) == (2, False, False)
+    assert f"{copy}: thresholds not written: " in err
+    assert "1 false accepts an hour" in err
+    assert "ask for more an hour" in err
+    assert copy.read_bytes() == before
+    assert json.loads(report.read_text())["decoder"]["keyword_thresholds"].keys() == {"yes", "no"}
+    status, out, _ = evaluate(copy, "--stream", folder, *choose[:2])
+    assert (status, "ask for more an hour" in out) == (0, True)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from kws.audio.annotation import read_words
 from kws.audio.io import read, write
-from kws.audio.noise import loud_power
+from kws.audio.noise import at_level, loud_power
 from kws.data.recordings import TABLE, read_recordings
 from kws.data.scene_order import SceneOrder, make_scenes
 from kws.data.scenes import LEVEL_DB, PAUSE_S, Scene
@@ -118,6 +118,62 @@ def test_the_table_tells_the_conditions(data, tmp_path):
     found = read_recordings(tmp_path / "out")
     assert [dict(one.conditions)["gain_db"] for one in found] == ["0", "-6"]
     assert all(len(one.words) == 4 * CLIPS for one in found)
+
+
+def tones_of(audio: np.ndarray) -> set[int]:
+    """Multiples of 100 Hz that stand out, of those below 600."""
+    spectrum = np.abs(np.fft.rfft(audio))
+    at = [round(hz * len(audio) / RATE) for hz in range(100, 600, 100)]
+    power = [float(spectrum[one - 3 : one + 4].max()) for one in at]
+    return {100 * (i + 1) for i, one in enumerate(power) if one > 0.2 * max(power)}
+
+
+@pytest.mark.parametrize("longest_s", [600, 30], ids=["held", "by the piece"])
+def test_long_speech_is_heard_from_all_its_places(data, tmp_path, monkeypatch, longest_s):
+    """A recording of 50 s whose pitch rises every 10 s."""
+    monkeypatch.setattr("kws.data.scene_order.LONGEST_S", longest_s)
+    at = np.arange(10 * RATE) / RATE
+    talk = [0.3 * np.sin(2 * np.pi * hz * at) for hz in range(100, 600, 100)]
+    write(tmp_path / "talk" / "long.wav", np.concatenate(talk), RATE)
+    wanted = order(data, Scene("speech", -20), speech=tmp_path / "talk", takes=4)
+    for name in ("a", "b"):
+        make_scenes(wanted, tmp_path / name)
+    audio = read(tmp_path / "a" / "speech_-20dB.wav", RATE)
+    pieces = [audio[start : start + 10 * RATE] for start in range(0, len(audio), 10 * RATE)]
+    heard = [tones_of(piece) for piece in pieces[:-1]]
+    assert len(set().union(*heard)) >= 4
+    assert all(len(one) <= 2 for one in heard)
+    bytes_of = [(tmp_path / name / "speech_-20dB.wav").read_bytes() for name in ("a", "b")]
+    assert bytes_of[0] == bytes_of[1]
+
+
+def test_recordings_over_ten_minutes_are_taken(data, tmp_path):
+    hiss = np.random.default_rng(4).normal(0, 0.1, 601 * 8000)
+    write(tmp_path / "talk" / "long.flac", hiss, 8000)
+    made = make_scenes(order(data, Scene("speech", 0), speech=tmp_path / "talk"), tmp_path / "out")
+    audio = read(tmp_path / "out" / "speech_0dB.wav", RATE)
+    assert made.seconds == {"speech_0dB": pytest.approx(len(audio) / RATE)}
+    background = 10 * np.log10(np.mean(np.square(audio[: round(PAUSE_S[0] * RATE)])))
+    assert background == pytest.approx(LEVEL_DB, abs=1)
+
+
+def test_silent_speech_is_named_and_passed_over(data, tmp_path):
+    talk = tmp_path / "talk"
+    write(talk / "mute.wav", np.zeros(3 * RATE, np.float32), RATE)
+    with pytest.raises(DataError, match="only digital silence in it"):
+        make_scenes(order(data, Scene("speech", 5), speech=talk), tmp_path / "none")
+    write(talk / "talk.wav", word(200.0, 2), RATE)
+    made = make_scenes(order(data, Scene("speech", 5), speech=talk), tmp_path / "out")
+    assert made.left_out == (f"{talk / 'mute.wav'}: digital silence; expected speech",)
+    audio = read(tmp_path / "out" / "speech_5dB.wav", RATE)
+    quiet = np.abs(audio).reshape(-1)[: RATE * (len(audio) // RATE)].reshape(-1, RATE).max(axis=1)
+    assert quiet.min() > 0.01
+
+
+def test_silence_has_no_level_to_be_brought_to():
+    for samples in (0, 7, RATE):
+        silence = np.zeros(samples, np.float32)
+        np.testing.assert_array_equal(at_level(silence, -20.0, RATE), silence)
 
 
 def test_clips_without_a_word_are_named(tmp_path):

@@ -9,6 +9,7 @@ from kws.audio.annotation import Recording, SpokenWord
 from kws.recipe import DecoderConfig
 from kws.spotting.hearing import Heard
 from kws.spotting.matching import Tolerance
+from kws.spotting.metrics import wilson_interval
 from kws.spotting.operating_point import choose_thresholds
 from kws.spotting.stream_score import StreamJudge, poisson_interval, rate, with_thresholds
 
@@ -68,6 +69,18 @@ def test_latency_is_from_the_words_end():
     assert latency.largest_s == pytest.approx(0.3)
     assert latency.p90_s == pytest.approx(0.1 + 0.8 * 0.2)
     assert judge(recording(100, [], [])).score().latency is None
+
+
+def test_words_detected_within_a_quarter_of_a_second_are_counted():
+    """Detected 0.1 s before the word's end, at the target, beyond it; and one that is missed."""
+    heard = recording(
+        100,
+        [(10.5, "yes", 1), (20.5, "yes", 1), (30.5, "yes", 1)],
+        [("yes", 10, 10.6), ("yes", 20, 20.25), ("yes", 30, 30.2), ("yes", 50, 50.5)],
+    )
+    found = judge(heard).score().latency.within_250_ms
+    assert (found.count, found.total, found.value) == (2, 3, pytest.approx(2 / 3))
+    assert (found.low, found.high) == pytest.approx(wilson_interval(2, 3))
 
 
 def test_the_tolerance_decides_what_is_a_hit():
@@ -148,6 +161,25 @@ def test_a_rate_that_cannot_be_reached_is_told():
     found = choose_thresholds(judge(heard), 1)
     assert not found.reached
     assert found.scores.false_accepts.count == 2
+    assert found.fault.startswith(
+        "no thresholds give 1 false accepts an hour, the highest still 2 (2 in 1 hours); keep"
+    )
+
+
+@pytest.mark.parametrize(
+    ("heard", "fault"),
+    [
+        (one_hour([0.5, 0.6], [0.7], [0.9], []), "yes: never heard at thresholds for 0.5 false"),
+        (one_hour([0.9], [0.7], [], []), "no: never said in the recordings"),
+        (one_hour([0.9], [0.7], [0.9], []), ""),
+    ],
+    ids=["deaf", "unsaid", "good"],
+)
+def test_thresholds_that_make_a_keyword_deaf_are_told(heard, fault):
+    found = choose_thresholds(judge(heard), 0.5)
+    assert found.reached
+    assert found.fault.startswith(fault)
+    assert bool(found.fault) == bool(fault)
 
 
 def test_what_the_hours_cannot_show_is_told():
@@ -157,6 +189,27 @@ def test_what_the_hours_cannot_show_is_told():
         "3.7 (95 %); 7.4 hours could"
     )
     assert choose_thresholds(judge(heard), 4).note == ""
+
+
+def test_no_rate_is_claimed_that_the_false_accepts_leave_open():
+    """Three in eight hours: 0.077 to 1.1 an hour, by Poisson tables (0.619 and 8.767 in all)."""
+    heard = one_hour([0.5], [0.9, 0.9, 0.9], [0.9], [])
+    quiet = [recording(3600, [], []) for _ in range(7)]
+    found = choose_thresholds(judge(heard, *quiet), 0.5)
+    assert found.scores.false_accepts.count == 3
+    assert found.note == (
+        "3 false accepts in 8 hours mean 0.077 to 1.1 an hour (95 %): more than 0.5 cannot be "
+        "ruled out; take more hours, or choose for fewer an hour"
+    )
+    assert choose_thresholds(judge(heard, *quiet), 1.1).note == ""
+
+
+def test_the_choice_is_told_to_the_models_file():
+    heard = one_hour([0.9, 0.5], [0.6], [0.9], [])
+    found = choose_thresholds(judge(heard), 0.5).choice
+    assert (found.wanted_per_hour, found.hours, found.said, found.missed) == (0.5, 1.0, 3, 1)
+    assert (found.false_accepts, found.false_accepts_per_hour) == (0, (0, pytest.approx(3.689)))
+    assert found.missed_share == pytest.approx(wilson_interval(1, 3), abs=1e-4)
 
 
 def test_a_rate_of_zero_is_refused():

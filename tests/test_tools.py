@@ -1,6 +1,7 @@
 """The programs people run, end to end, and what they say to bad input."""
 
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -16,7 +17,10 @@ from kws.audio.io import write
 from kws.tflite.interpreter import open_model
 
 TOOLS = sorted(path.name for path in (ROOT / "tools").glob("*.py") if path.name != "cli.py")
-COMMANDS = ("speech-commands", "folder", "check", "record", "say", "preview", "features", "cache")
+COMMANDS = (
+    *("speech-commands", "folder", "check", "record", "say", "scenes", "wake-mix", "long-wav"),
+    *("preview", "features", "cache"),
+)
 
 
 @pytest.mark.parametrize("command", [*TOOLS, *(f"prepare_data.py {name}" for name in COMMANDS)])
@@ -35,6 +39,11 @@ def test_help_needs_nothing_heavy(command):
     )
     assert result.returncode == 0, result.stderr
     assert result.stdout.startswith("usage: ")
+
+
+def test_no_command_is_left_out():
+    listed = run_tool("prepare_data.py", "--help").stdout
+    assert re.findall(r"^    ([a-z-]+)(?: |$)", listed, re.MULTILINE) == list(COMMANDS)
 
 
 def test_metrics_hold_the_proof(tone_run):

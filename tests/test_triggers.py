@@ -27,8 +27,9 @@ def moments(scores, detections=None):
         )
 
 
-def run(folder, scores, detections=None) -> Triggers:
-    triggers = Triggers(folder, KEYWORDS, DecoderConfig(threshold=0.8), RATE)
+def run(folder, scores, detections=None, decoder=None) -> Triggers:
+    decoder = decoder or DecoderConfig(threshold=0.8)
+    triggers = Triggers(folder, KEYWORDS, decoder, RATE)
     for moment in moments(scores, detections):
         triggers.push(moment)
     triggers.finish()
@@ -94,6 +95,45 @@ def test_a_score_that_stays_high_is_kept_while_its_sound_is_there(tmp_path):
 def test_a_near_miss_that_lasts_to_the_end_is_kept(tmp_path):
     run(tmp_path, [(0.0, 0.0)] * 50 + [(0.0, 0.6)] * 10)
     assert [line[1:3] for line in lines(tmp_path)] == [["near_misses", "no"]]
+
+
+def rise(high: float, steps: int = 10) -> list[float]:
+    return [high * (i + 1) / steps for i in range(steps)]
+
+
+def test_a_word_that_the_decoders_rest_lets_pass_is_kept(tmp_path):
+    """ "yes" is detected at 1.22 s, "no" reaches its threshold 0.4 s later: not in a second."""
+    yes, no = [*rise(0.9), *rise(0.9)[::-1]], [*rise(0.85), *rise(0.85)[::-1]]
+    scores = [(0.0, 0.0)] * 50 + [(one, 0.0) for one in yes] + [(0.0, one) for one in no]
+    found = {60: (Detection("yes", 1.22, 0.9),)}
+    run(tmp_path, scores + [(0.0, 0.0)] * 100, found)
+    assert [line[:4] for line in lines(tmp_path)] == [
+        ["1.22", "detections", "yes", "0.900"],
+        ["1.60", "near_misses", "no", "0.850"],
+    ]
+
+
+def test_a_word_that_sounds_on_after_its_detection_is_no_near_miss(tmp_path):
+    """Three seconds of a tone: detected once, as the decoder has it, and nothing as it fades."""
+    scores = [(0.0, 0.0)] * 50 + [(0.9, 0.0)] * 150 + [(one, 0.0) for one in rise(0.9, 40)[::-1]]
+    run(tmp_path, scores + [(0.0, 0.0)] * 50, {50: (Detection("yes", 1.02, 0.9),)})
+    assert [line[1] for line in lines(tmp_path)] == ["detections"]
+
+
+def test_another_keyword_in_the_sound_of_a_detected_one_is_no_near_miss(tmp_path):
+    """At thresholds so low that one sound reaches two of them."""
+    low = DecoderConfig(threshold=0.3)
+    scores = [(0.0, 0.0)] * 50 + [(0.6, 0.35)] * 10 + [(0.0, 0.0)] * 100
+    run(tmp_path, scores, {50: (Detection("yes", 1.02, 0.6),)}, low)
+    assert [line[1] for line in lines(tmp_path)] == ["detections"]
+
+
+def test_near_misses_are_compared_by_their_share_of_the_threshold(tmp_path):
+    """0.45 of 0.5 is nearer than 0.6 of 0.9."""
+    decoder = DecoderConfig(threshold=0.9, keyword_thresholds={"yes": 0.5})
+    scores = [(0.0, 0.0)] * 50 + [(0.45, 0.0), (0.4, 0.0), (0.0, 0.6)] + [(0.0, 0.0)] * 50
+    run(tmp_path, scores, decoder=decoder)
+    assert [line[:4] for line in lines(tmp_path)] == [["1.02", "near_misses", "yes", "0.450"]]
 
 
 @pytest.mark.parametrize("hours", [0.1])

@@ -38,9 +38,12 @@ def loud_power(audio: np.ndarray, sample_rate_hz: int) -> float:
 def at_level(audio: np.ndarray, level_db: float, sample_rate_hz: int) -> np.ndarray:
     """Scale speech so that its loud part has a root mean square of ``level_db`` dB of full scale.
 
-    Less where it would clip.
+    Less where it would clip. Silence is left silent.
     """
-    gain = 10 ** (level_db / 20) / np.sqrt(loud_power(audio, sample_rate_hz))
+    power = loud_power(audio, sample_rate_hz)
+    if power == 0.0:
+        return audio
+    gain = 10 ** (level_db / 20) / np.sqrt(power)
     return audio * np.float32(min(gain, 0.95 / np.abs(audio).max()))
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from kws.audio.io import read
+from kws.audio.io import LONGEST_S, length_s, read
 from kws.data.corpus import read_clips
 from kws.data.folder import background_noises, sound_files
 from kws.data.manifest import Clip, of_split
 from kws.data.recordings import TABLE
-from kws.data.scenes import Material, Scene, cut_words, facts, write_scene
+from kws.data.scenes import LongSpeech, Material, Scene, cut_words, facts, write_scene
 from kws.errors import DataError
 from kws.files import require_new, write_table
 from kws.progress import progress
@@ -46,7 +46,7 @@ class Made:
     words: dict[str, int]
     """In each scene, by label"""
     left_out: tuple[str, ...]
-    """A message for each clip in which no word was found"""
+    """A message for each clip in which no word was found, and each silent recording of speech"""
 
 
 def make_scenes(order: SceneOrder, out: Path) -> Made:
@@ -57,6 +57,8 @@ def make_scenes(order: SceneOrder, out: Path) -> Made:
     DataError
         When ``out`` holds something, a keyword has no clip, a scene is wanted twice, or there is
         nothing to make a background of.
+    AudioError
+        When a recording of speech cannot be used.
     """
     require_new(out)
     names = [scene.name for scene in order.scenes]
@@ -67,14 +69,12 @@ def make_scenes(order: SceneOrder, out: Path) -> Made:
     with progress("cutting words", len(chosen), "clips") as advance:
         words, without = cut_words(chosen, rate, advance)
     root = order.data if order.data.is_dir() else order.data.parent
-    speech = sound_files(order.speech) if order.speech else []
-    if order.speech and not speech:
-        raise DataError(f"{order.speech}: no sound files in it; expected recordings of speech")
+    speech, silent = _speech(order.speech, rate) if order.speech else ([], [])
     material = Material(
         words=tuple(words),
         noises=tuple(background_noises(root, rate)),
         voices=tuple(sound for label, sound in words if label not in order.keywords),
-        speech=tuple(read(path, rate) for path in speech),
+        speech=tuple(speech),
     )
     seconds = {}
     out.mkdir(parents=True, exist_ok=True)
@@ -87,7 +87,24 @@ def make_scenes(order: SceneOrder, out: Path) -> Made:
     counts: dict[str, int] = defaultdict(int)
     for label, _ in words:
         counts[label] += 1
-    return Made(seconds, dict(sorted(counts.items())), tuple(without))
+    return Made(seconds, dict(sorted(counts.items())), (*without, *silent))
+
+
+def _speech(folder: Path, rate_hz: int) -> tuple[list[np.ndarray | LongSpeech], list[str]]:
+    """The recordings of a folder, and a message for each that is silent."""
+    found: list[np.ndarray | LongSpeech] = []
+    silent = []
+    for path in sound_files(folder):
+        if (seconds := length_s(path)) > LONGEST_S:
+            found.append(LongSpeech(path, seconds))
+        elif (audio := read(path, rate_hz)).any():
+            found.append(audio)
+        else:
+            silent.append(f"{path}: digital silence; expected speech")
+    if not found:
+        there = "only digital silence" if silent else "no sound files"
+        raise DataError(f"{folder}: {there} in it; expected recordings of speech")
+    return found, silent
 
 
 def _choose(order: SceneOrder) -> list[Clip]:

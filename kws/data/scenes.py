@@ -49,6 +49,14 @@ class Scene:
 
 
 @dataclass(frozen=True)
+class LongSpeech:
+    """A recording too long to be held: it is read by the piece."""
+
+    path: Path
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Material:
     """What scenes are made of, at one rate."""
 
@@ -57,7 +65,7 @@ class Material:
     noises: tuple[np.ndarray, ...]
     voices: tuple[np.ndarray, ...]
     """Clips without keywords, for babble"""
-    speech: tuple[np.ndarray, ...]
+    speech: tuple[np.ndarray | LongSpeech, ...]
     """Long recordings without keywords"""
 
 
@@ -101,6 +109,8 @@ def write_scene(
     ------
     DataError
         When there is nothing to make the background of.
+    AudioError
+        When a long recording of speech cannot be read.
     """
     rng = np.random.default_rng([seed, BACKGROUNDS.index(scene.background)])
     words, samples = _lay_out(material.words, rng, sample_rate_hz)
@@ -170,11 +180,28 @@ def _background(
 
 
 def _talk(
-    speech: Sequence[np.ndarray], samples: int, rng: np.random.Generator, sample_rate_hz: int
+    speech: Sequence[np.ndarray | LongSpeech],
+    samples: int,
+    rng: np.random.Generator,
+    sample_rate_hz: int,
 ) -> np.ndarray:
     """Recordings one after the other, at one level, until there are enough samples."""
     said: list[np.ndarray] = []
     while sum(map(len, said)) < samples:
-        recording = speech[int(rng.integers(len(speech)))]
-        said.append(at_level(recording, LEVEL_DB, sample_rate_hz))
+        part = _part(speech[int(rng.integers(len(speech)))], rng, sample_rate_hz)
+        said.append(at_level(part, LEVEL_DB, sample_rate_hz))
     return np.concatenate(said)[:samples]
+
+
+def _part(
+    recording: np.ndarray | LongSpeech, rng: np.random.Generator, sample_rate_hz: int
+) -> np.ndarray:
+    """All of a recording, or of a long one as much as a piece, from a random place."""
+    if isinstance(recording, LongSpeech):
+        start_s = rng.uniform(0.0, recording.seconds - _PIECE_S)
+        return read(recording.path, sample_rate_hz, start_s=start_s, duration_s=_PIECE_S)
+    piece = round(_PIECE_S * sample_rate_hz)
+    if len(recording) <= piece:
+        return recording
+    start = int(rng.integers(len(recording) - piece + 1))
+    return recording[start : start + piece]

@@ -7,6 +7,7 @@ from rich.text import Text
 from kws.recipe import DecoderConfig
 from kws.spotting.metrics import Share
 from kws.spotting.stream_score import Rate, StreamJudge, StreamScores
+from kws.tflite.metadata import ThresholdChoice
 
 _WIDTH = 400
 """More than any table needs: a number must never be cut off"""
@@ -37,7 +38,20 @@ def _sentences(judge: StreamJudge, scores: StreamScores) -> str:
             f"detected {1000 * late.median_s:.0f} ms after the word's end (median; nine in ten "
             f"within {1000 * late.p90_s:.0f} ms, all within {1000 * late.largest_s:.0f} ms)"
         )
+        soon = late.within_250_ms
+        lines.append(f"within 250 ms: {soon.count} of {soon.total} detected{_bracket(soon)}")
     return "\n".join(lines)
+
+
+def choice_sentence(choice: ThresholdChoice) -> str:
+    """What a model's thresholds were chosen for, and what they gave there."""
+    rates, shares = choice.false_accepts_per_hour, choice.missed_share
+    return (
+        f"its thresholds were chosen for at most {choice.wanted_per_hour:g} false accepts an hour, "
+        f"and gave {choice.false_accepts} in {spoken_length(choice.hours)} "
+        f"({_brief(rates[0])} to {_brief(rates[1])} an hour) and {choice.missed} of {choice.said} "
+        f"keywords missed ({100 * shares[0]:.1f} to {100 * shares[1]:.1f} %)"
+    )
 
 
 def _by_keyword(scores: StreamScores, decoder: DecoderConfig) -> Table:

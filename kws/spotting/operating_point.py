@@ -13,6 +13,7 @@ from kws.spotting.stream_score import (
     poisson_interval,
     with_thresholds,
 )
+from kws.tflite.metadata import ThresholdChoice
 
 _PRICES = (0.0, *np.geomspace(0.01, 100, 81))
 """Misses that a false accept is as bad as; tried in turn, until false accepts are rare enough"""
@@ -29,16 +30,58 @@ class Chosen:
     """Whether the false accepts are as rare as was wanted; if not, all thresholds are highest"""
 
     @property
+    def fault(self) -> str:
+        """Why a detector should not have these thresholds, as a sentence; empty where it may."""
+        false, wanted = self.scores.false_accepts, self.wanted_per_hour
+        if not self.reached:
+            return (
+                f"no thresholds give {wanted:g} false accepts an hour, the highest still "
+                f"{false.per_hour:.2g} ({false.count} in {false.hours:.2g} hours); keep their "
+                "sound by --save-false-accepts and train on it, or ask for more an hour"
+            )
+        if unsaid := [one.keyword for one in self.scores.keywords if not one.missed.total]:
+            return (
+                f"{', '.join(unsaid)}: never said in the recordings, so that nothing speaks "
+                "against the highest threshold; expected each keyword in them, add some"
+            )
+        if deaf := [one.keyword for one in self.scores.keywords if one.missed.value == 1]:
+            return (
+                f"{', '.join(deaf)}: never heard at thresholds for {wanted:g} false accepts an "
+                "hour; ask for more an hour, or train on the sound that --save-false-accepts keeps"
+            )
+        return ""
+
+    @property
     def note(self) -> str:
-        """What the hours of audio cannot show, as a sentence; empty where they can."""
-        hours, wanted = self.scores.false_accepts.hours, self.wanted_per_hour
-        at_most = poisson_interval(0, hours)[1]
-        if at_most <= wanted:
-            return ""
-        needed_h = poisson_interval(0, 1.0)[1] / wanted
-        return (
-            f"{hours:.2g} hours of audio cannot show {wanted:g} false accepts an hour: none at all "
-            f"would mean at most {at_most:.2g} (95 %); {needed_h:.2g} hours could"
+        """What the hours of audio do not show, as a sentence; empty where they do."""
+        false, wanted = self.scores.false_accepts, self.wanted_per_hour
+        at_most = poisson_interval(0, false.hours)[1]
+        if at_most > wanted:
+            needed_h = poisson_interval(0, 1.0)[1] / wanted
+            return (
+                f"{false.hours:.2g} hours of audio cannot show {wanted:g} false accepts an hour: "
+                f"none at all would mean at most {at_most:.2g} (95 %); {needed_h:.2g} hours could"
+            )
+        if self.reached and false.high > wanted:
+            return (
+                f"{false.count} false accepts in {false.hours:.2g} hours mean {false.low:.2g} to "
+                f"{false.high:.2g} an hour (95 %): more than {wanted:g} cannot be ruled out; take "
+                "more hours, or choose for fewer an hour"
+            )
+        return ""
+
+    @property
+    def choice(self) -> ThresholdChoice:
+        """The figures, as they go into the model's file."""
+        missed, false = self.scores.missed, self.scores.false_accepts
+        return ThresholdChoice(
+            wanted_per_hour=self.wanted_per_hour,
+            hours=_brief(false.hours),
+            false_accepts=false.count,
+            false_accepts_per_hour=(_brief(false.low), _brief(false.high)),
+            said=missed.total,
+            missed=missed.count,
+            missed_share=(_brief(missed.low), _brief(missed.high)),
         )
 
 
@@ -71,3 +114,7 @@ def choose_thresholds(judge: StreamJudge, false_accepts_per_hour: float) -> Chos
         if scores.false_accepts.count <= allowed:
             return Chosen(false_accepts_per_hour, decoder, scores, reached=True)
     return Chosen(false_accepts_per_hour, decoder, scores, reached=False)
+
+
+def _brief(value: float) -> float:
+    return float(f"{value:.4g}")

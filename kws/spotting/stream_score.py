@@ -58,6 +58,8 @@ class Latency:
     median_s: float
     p90_s: float
     largest_s: float
+    within_250_ms: Share
+    """Of the words that were hit, those detected at most this long after their end"""
 
 
 @dataclass(frozen=True)
@@ -226,4 +228,10 @@ def poisson_interval(count: int, hours: float, confidence: float = 0.95) -> tupl
 
 
 def _latency(late_s: np.ndarray) -> Latency:
-    return Latency(float(np.median(late_s)), float(np.quantile(late_s, 0.9)), float(late_s.max()))
+    in_time = int(np.sum(late_s <= 0.25 + 1e-9))  # times are sums of floats
+    return Latency(
+        float(np.median(late_s)),
+        float(np.quantile(late_s, 0.9)),
+        float(late_s.max()),
+        share(in_time, len(late_s)),
+    )

@@ -14,7 +14,7 @@ from kws.spotting.live import Moment
 BEFORE_S, AFTER_S = 1.5, 0.5
 """Sound that is kept on either side"""
 NEAR = 0.6
-"""A score that reaches this share of its threshold, and not the threshold, is a near miss"""
+"""A score that reaches this share of its threshold, and is not detected, is a near miss"""
 _QUIET_S = 1.0
 """At least so long between two near misses"""
 _HEADER = "time_s,kind,keyword,score,path\n"
@@ -26,6 +26,8 @@ class _Pending:
     keyword: str
     score: float
     time_s: float
+    share: float = 1.0
+    """Of the keyword's threshold"""
 
 
 class Triggers:
@@ -48,6 +50,8 @@ class Triggers:
         self._kept_samples, self._heard = 0, 0
         self._pending: list[_Pending] = []
         self._near: _Pending | None = None
+        self._sounding = np.zeros(len(keywords), bool)
+        """Keywords that were detected, and whose scores have not fallen yet"""
         self._quiet_until_s = 0.0
         table = folder / "triggers.csv"
         self._lines = table.read_text(encoding="utf-8") if table.is_file() else _HEADER
@@ -66,6 +70,7 @@ class Triggers:
         for found in moment.detections:
             self._pending.append(_Pending("detections", found.keyword, found.score, moment.time_s))
             self._near, self._quiet_until_s = None, moment.time_s + _QUIET_S
+            self._sounding[self.keywords.index(found.keyword)] = True
         self._watch_near(moment)
         while self._pending and moment.time_s >= self._pending[0].time_s + AFTER_S:
             self._write(self._pending.pop(0))
@@ -80,13 +85,21 @@ class Triggers:
 
     def _watch_near(self, moment: Moment) -> None:
         """A near miss is at the peak of its score: known once the score has fallen from it, or has
-        stayed below it for a second."""
-        share = moment.scores[: len(self.keywords)] / self._needed
+        stayed below it for a second.
+
+        What a detected word scores until it has fallen is no near miss; a second word that the
+        decoder, resting from the first, lets pass is one.
+        """
+        scores = moment.scores[: len(self.keywords)]
+        share = scores / self._needed
+        self._sounding &= share >= NEAR
+        share[self._sounding] = 0.0
         best = int(share.argmax())
-        score, keyword = float(moment.scores[best]), self.keywords[best]
-        near = NEAR <= share[best] < 1 and moment.time_s >= self._quiet_until_s
-        if near and (self._near is None or score > self._near.score):
-            self._near = _Pending("near_misses", keyword, score, moment.time_s)
+        let_pass = share[best] >= 1 and scores[best] == scores.max()
+        near = let_pass or (share[best] >= NEAR and moment.time_s >= self._quiet_until_s)
+        if near and (self._near is None or share[best] > self._near.share):
+            found = self.keywords[best], float(scores[best]), moment.time_s, float(share[best])
+            self._near = _Pending("near_misses", *found)
         elif self._near and (share[best] < NEAR or moment.time_s >= self._near.time_s + _QUIET_S):
             self._pending.append(self._near)
             self._pending.sort(key=lambda pending: pending.time_s)

@@ -16,6 +16,27 @@ from kws.recipe_data import SILENCE, UNKNOWN
 
 NAME = "kws"
 VERSION = 1
+_AT_THRESHOLDS = ("threshold_validation_accuracy", "unseen_taken_at_threshold")
+"""Figures that are measured at the decoder's thresholds"""
+
+
+class ThresholdChoice(BaseModel):
+    """What the decoder's thresholds were chosen for, and what they gave where they were chosen."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    wanted_per_hour: float
+    """At most so many false accepts"""
+    hours: float
+    """Of audio, in which they were chosen"""
+    false_accepts: int
+    false_accepts_per_hour: tuple[float, float]
+    """95 % interval"""
+    said: int
+    """Keywords in that audio"""
+    missed: int
+    missed_share: tuple[float, float]
+    """95 % interval, 0..1"""
 
 
 class Metadata(BaseModel):
@@ -39,6 +60,8 @@ class Metadata(BaseModel):
     clip_answer: Literal["last", "peak"] = "last"
     """Which of a stream's steps answers for a clip: the last, or that of the highest keyword."""
     decoder: DecoderConfig
+    threshold_choice: ThresholdChoice | None = None
+    """None where the decoder's thresholds are the recipe's."""
     macs_per_second: int
     """Multiply-accumulates a second of audio (a window called once a clip length)."""
     unseen_words: tuple[str, ...] = ()
@@ -58,6 +81,12 @@ class Metadata(BaseModel):
     @property
     def clip_frames(self) -> int:
         return self.features.frames(self.clip_samples)
+
+    def with_thresholds(self, decoder: DecoderConfig, choice: ThresholdChoice) -> "Metadata":
+        """The same model with chosen thresholds, without figures measured at those before."""
+        figures = {name: one for name, one in self.figures.items() if name not in _AT_THRESHOLDS}
+        changed = {"decoder": decoder, "threshold_choice": choice, "figures": figures}
+        return self.model_copy(update=changed)
 
 
 def read_bytes(path: Path) -> bytes:
@@ -124,7 +153,10 @@ def metadata_of(path: Path) -> Metadata:
 
 def metadata_json(metadata: Metadata) -> bytes:
     """The facts as compact JSON, as they go into the file."""
-    return json.dumps(metadata.model_dump(mode="json"), separators=(",", ":")).encode()
+    values = metadata.model_dump(mode="json")
+    if metadata.threshold_choice is None:  # not written, so that toolkits before it read the file
+        del values["threshold_choice"]
+    return json.dumps(values, separators=(",", ":")).encode()
 
 
 def _check(raw: bytes, where: str) -> Metadata:

@@ -70,6 +70,7 @@ def _show(
     from rich.console import Console
 
     from kws.report.open_set_table import open_set_table
+    from kws.report.stream_tables import choice_sentence
 
     facts, accuracy = runner.metadata, scores.accuracy
     print(
@@ -79,6 +80,8 @@ def _show(
         f"accuracy {_percent(accuracy)} (95 % interval {_interval(accuracy)}): "
         f"{accuracy.count} of {accuracy.total} clips\n"
     )
+    if facts.threshold_choice:
+        print(f"{choice_sentence(facts.threshold_choice)}\n")
     console = Console(width=_WIDTH, highlight=False)
     console.print(_class_table(scores))
     console.print(_confusion_table(scores))
