@@ -57,9 +57,9 @@ class DataConfig(Section):
     """Words in no split, on which the finished model shows what it does with words never heard;
     where not given: on, off, bird, dog, nine and wow, as far as they are no keywords."""
     made_unknown_share: Probability = 0.0
-    """Unknown words made of parts of training clips, as a share of these, most of them a keyword with
-    other consonants ("dough" of "down" and "go"); they come on top, and as many keywords joined of
-    two takes, so that a joint tells nothing."""
+    """Unknown words made of parts of training clips, as a share of these: most are nearly keywords,
+    such as the "dough" of "down" and "go". They come on top, and as many keywords joined of takes
+    of themselves, so that a joint tells nothing."""
     language: str = "en-us"
     """One of espeak-ng's, by whose rules made unknown words are told from keywords."""
     extra: list[Annotated[str, StringConstraints(min_length=1)]] = Field(default_factory=list)
