@@ -143,7 +143,10 @@ def test_whatever_is_drawn_is_a_recipe(tone_recipe):
     ("changes", "problem"),
     [
         (("model.bidirectional=true", "train.carried_state_share=0"), "bidirectional is true"),
-        (("model.pooling=mean",), "pooling is mean, which makes no stream"),
+        (
+            ("model.pooling=mean", "train.carried_state_share=0"),
+            "pooling is mean, which makes no stream",
+        ),
         (("features.kind=mfcc",), "features.kind is mfcc"),
         (
             ("model={architecture: dscnn}", "train.carried_state_share=0"),
