@@ -139,6 +139,7 @@ def _check_recipe(run_path: Path, recipe: Recipe, out: Published) -> None:
 def _check_file(data: bytes, facts: VerifiedFile, run_path: Path) -> None:
     """That the file is the one that was verified."""
     where, again = run_path / facts.file, f"python tools/convert.py {run_path} --form {facts.form}"
+    again += " --state internal" if facts.state == "internal" else ""
     if facts.sha256 is None:
         raise RunError(
             f"{where}: was verified by an older toolkit, which did not note its SHA-256: nothing "
