@@ -7,16 +7,15 @@ before, every later minute repeats one already heard, to the bit: the day's last
 
 import numpy as np
 import pytest
-from test_pretrained import IN_THE_BOX
+from test_pretrained import BOX, IN_THE_BOX
 
 from kws.audio.features import StreamingFeatures
 from kws.audio.io import read
 from kws.audio.noise import coloured_noise, mix
 from kws.tflite.interpreter import Runner, open_model
+from kws.tflite.metadata import metadata_of
 
-STREAMS = [
-    folder for folder in IN_THE_BOX if open_model(folder / "model.tflite").metadata.form == "stream"
-]
+STREAMS = [name for name in IN_THE_BOX if metadata_of(BOX / name / "model.tflite").form == "stream"]
 DAY = 24 * 60
 
 
@@ -48,9 +47,9 @@ def hear(runner: Runner, frames: np.ndarray) -> bytes:
     return b"".join(step.tobytes() for step in steps)
 
 
-@pytest.mark.parametrize("folder", STREAMS, ids=lambda folder: folder.name)
-def test_a_day_repeats_its_first_minutes(folder, minute):
-    runner = open_model(folder / "model.tflite", "litert")
+@pytest.mark.parametrize("name", STREAMS)
+def test_a_day_repeats_its_first_minutes(name, minute):
+    runner = open_model(BOX / name / "model.tflite", "litert")
     frames = minute_of_features(runner, minute)
     heard: list[bytes] = []
     after: dict[bytes, int] = {}
