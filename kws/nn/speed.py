@@ -11,6 +11,7 @@ import tf_keras as keras
 from kws.data.batches import batches_per_epoch, training_batches
 from kws.data.shards import Shards, write_shard
 from kws.data.stats import FeatureStats
+from kws.nn.memory import keep_memory
 from kws.nn.models import KeywordModel, build_model
 from kws.nn.naive import CLASSES, FRAMES, SIZE
 from kws.nn.optimizers import make_optimizer
@@ -33,6 +34,7 @@ def training_speeds(units: int = 64) -> dict[str, float]:
 
     The ways take turns, and the best of three rounds counts: machines are noisy.
     """
+    keep_memory()  # as train.py does; it is for all ways alike
     ways = {
         "keras.layers.GRU, float": _keras_step(units),
         "Recurrent, float": _our_step(units, "float"),

@@ -12,6 +12,7 @@ from kws.data.stats import feature_stats
 from kws.nn.distribution import Distribution
 from kws.nn.epochs import AfterEpoch, Epoch, all_over
 from kws.nn.fingerprint import clips_fingerprint
+from kws.nn.memory import keep_memory
 from kws.nn.models import KeywordModel, build_model
 from kws.nn.precision import check_precision
 from kws.nn.strategies import distribute, workers_named
@@ -43,6 +44,7 @@ def train_recipe(
     RunError, DataError
         As :func:`kws.run.start_run` and :func:`kws.data.cache.load_examples` say.
     """
+    keep_memory()
     check_precision(recipe)
     distribution = distribute(recipe)
     tf.get_logger().setLevel("ERROR")  # warns of functions traced anew: each is another model
