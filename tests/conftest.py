@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,20 @@ from virtual_microphone import missing_parts, virtual_microphone
 from kws.audio.io import fit, write
 
 ROOT = Path(__file__).resolve().parents[1]
+COMPILED = pytest.StashKey[tempfile.TemporaryDirectory]()
+
+
+def pytest_configure(config):
+    """Compile each training step once for all processes of this run: tests train the same often."""
+    if not hasattr(config, "workerinput"):
+        config.stash[COMPILED] = tempfile.TemporaryDirectory()
+        place = f"--tf_xla_persistent_cache_directory={config.stash[COMPILED].name}"
+        os.environ["TF_XLA_FLAGS"] = f"{os.environ.get('TF_XLA_FLAGS', '')} {place}".strip()
+
+
+def pytest_unconfigure(config):
+    if COMPILED in config.stash:
+        config.stash[COMPILED].cleanup()
 
 
 @pytest.fixture(scope="session")

@@ -71,7 +71,7 @@ class Training:
                 points.set_recorded()
         model.set_mode("int8" if phase == "qat" else "float")
 
-        @tf.function(jit_compile=self.compiled)
+        @tf.function(autograph=False, jit_compile=self.compiled)
         def step():
             with tf.GradientTape() as tape:
                 logits = model(self.features)[0][:, -1]

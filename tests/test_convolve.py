@@ -26,7 +26,7 @@ def drawn(*shape: int) -> tf.Tensor:
 def with_slopes(function, *inputs: tf.Tensor) -> list[np.ndarray]:
     """What a function gives, and the slopes of an uneven sum of it by each input."""
 
-    @tf.function(jit_compile=True)
+    @tf.function(autograph=False, jit_compile=True)
     def run(*inputs):
         with tf.GradientTape() as tape:
             tape.watch(inputs)

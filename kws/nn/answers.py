@@ -23,7 +23,7 @@ def predictor(
     posterior.
     """
 
-    @tf.function(jit_compile=model.compiled)
+    @tf.function(autograph=False, jit_compile=model.compiled)
     def answer(batch: tf.Tensor) -> tf.Tensor:
         logits = model(batch)[0]
         if keywords is None:

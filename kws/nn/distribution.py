@@ -78,11 +78,11 @@ class Distribution:
         copies = [_Copy(model, optimizer, recipe, self.replicas)]
         copies += [_Copy.of(model, optimizer, recipe, self.replicas, d) for d in self._devices[1:]]
 
-        @tf.function
+        @tf.function(autograph=False)
         def zero_state():
             return self._strategy.run(lambda: model.zero_state(share))
 
-        @tf.function
+        @tf.function(autograph=False)
         def means(batch, state, seed):
             def one(state):
                 context = tf.distribute.get_replica_context()
@@ -110,7 +110,7 @@ class Distribution:
     def _sum(self, values: np.ndarray) -> np.ndarray:
         """The sum over workers."""
 
-        @tf.function
+        @tf.function(autograph=False)
         def total(value):
             def one():
                 context = tf.distribute.get_replica_context()
@@ -138,14 +138,14 @@ class _Copy:
         change = change_function(model, optimizer, recipe)
         shapes: list[tf.TensorShape] = []
 
-        @tf.function
+        @tf.function(autograph=False)
         def found(features, targets, taught, carried, state, seed, index):
             after, parts = find(features, targets, taught, carried, state, seed, index)
             shapes[:] = [part.shape for part in parts]
             # One collective a step, whatever the number of variables.
             return tf.concat([tf.reshape(part, [-1]) for part in parts], axis=0), after
 
-        @tf.function
+        @tf.function(autograph=False)
         def apply(flat):
             parts = tf.split(flat, [shape.num_elements() for shape in shapes])
             pairs = zip(parts, shapes, strict=True)

@@ -66,7 +66,7 @@ def _keras_step(units: int):
     optimizer = keras.optimizers.Adam(0.001)
     optimizer.build(model.trainable_variables)
 
-    @tf.function
+    @tf.function(autograph=False)
     def step(features: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape() as tape:
             loss = _classify(labels, model(features, training=True))
@@ -89,18 +89,18 @@ def _our_step(units: int, mode: Mode):
     optimizer, learned = keras.optimizers.Adam(0.001), model.learned()
     optimizer.build(learned)
 
-    @tf.function(jit_compile=True)
+    @tf.function(autograph=False, jit_compile=True)
     def find(features: tf.Tensor, labels: tf.Tensor, _part: tf.Tensor) -> list[tf.Tensor]:
         with tf.GradientTape() as tape:
             loss = _classify(labels, model(features)[0][:, -1])
         return [loss, *tape.gradient(loss, learned)]
 
-    @tf.function(jit_compile=True)
+    @tf.function(autograph=False, jit_compile=True)
     def change(found: list[tf.Tensor]) -> tf.Tensor:
         optimizer.apply_gradients(zip(found[1:], learned, strict=True))
         return found[0]
 
-    @tf.function
+    @tf.function(autograph=False)
     def step(features: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
         return change(mean(in_parts(find, (features, labels), parts_of(BATCH))))
 

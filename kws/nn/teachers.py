@@ -150,7 +150,7 @@ def _logits(
 def _run(model: KeywordModel, heard: Examples, name: str) -> np.ndarray:
     model.set_mode("float")
 
-    @tf.function(jit_compile=model.compiled)
+    @tf.function(autograph=False, jit_compile=model.compiled)
     def last_logits(batch: tf.Tensor) -> tf.Tensor:
         return model(batch)[0][:, -1]
 
