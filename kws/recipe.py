@@ -133,6 +133,11 @@ class Recipe(Section):
                         f"train.{key} {value} is for recurrent models; architecture dscnn reads "
                         "every window afresh and drops out by shares of its own: set it to 0"
                     )
+        if self.augment.context_probability and not self.data.unknown:
+            raise ValueError(
+                "augment.context_probability lays words of the class unknown beside others, but "
+                "data.unknown is false: set one of them otherwise"
+            )
         for keyword in self.decoder.keyword_thresholds:
             if keyword not in self.data.keywords:
                 raise ValueError(

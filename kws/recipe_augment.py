@@ -29,7 +29,8 @@ _LIMITS = {
 class AugmentConfig(Section):
     """How training clips are varied, so that the model holds up in the world.
 
-    In this order: the speaker (pitch, speed, shift), the room, what else is heard there (babble,
+    In this order: the speaker (pitch), what is said before and after the word (context), speed and
+    shift, the room, what else is heard there (babble,
     noise), the microphone (equalizer, band, clipping, gain), what is kept of it (codec). A kind
     whose probability is 0 draws no random number: switching it on leaves the others as they were.
     """
@@ -53,6 +54,9 @@ class AugmentConfig(Section):
     pitch_probability: Probability = 0.0
     pitch_semitones: Range = (-3.0, 3.0)
     """Higher or lower without being faster or slower."""
+    context_probability: Probability = 0.0
+    """Other words of training, none of them a keyword, right before the word, after it, or both: as
+    in running speech."""
     room_probability: Probability = 0.0
     room_rt60_s: Range = (0.2, 0.6)
     """Time in which a made room's sound falls by 60 dB."""

@@ -508,30 +508,30 @@ def noise_folder(tmp_path):
 def test_a_noise_folder_adds_to_the_recordings(noise_folder):
     config = AugmentConfig(noise_folder=str(noise_folder))
     own = np.ones(5, np.float32)
-    noises = gather_material(config, [own], (), 1, RATE).noises
+    noises = gather_material(config, [own], (), (), 1, RATE).noises
     assert noises[0] is own
     levels = sorted(round(float(noise.mean()), 2) for noise in noises[1:])
     assert levels == [0.1, 0.2, 0.3, 0.4]
     assert len(material_files(config)) == 4
     off = AugmentConfig(noise_folder=str(noise_folder), noise_probability=0)
     assert material_files(off) == []
-    assert gather_material(off, [], (), 1, RATE).noises == []
+    assert gather_material(off, [], (), (), 1, RATE).noises == []
 
 
 def test_of_a_large_noise_folder_pieces_are_taken(noise_folder, monkeypatch):
     monkeypatch.setattr("kws.data.material.NOISE_S", 1.0)
     monkeypatch.setattr("kws.data.material._SHORTEST_NOISE_S", 0.4)
     config = AugmentConfig(noise_folder=str(noise_folder))
-    found = gather_material(config, [], (), 1, RATE).noises
+    found = gather_material(config, [], (), (), 1, RATE).noises
     assert [len(noise) for noise in found] == [6400, 6400, 6400]
-    same = gather_material(config, [], (), 1, RATE).noises
+    same = gather_material(config, [], (), (), 1, RATE).noises
     assert all(np.array_equal(a, b) for a, b in zip(found, same, strict=True))
 
 
 def test_bad_folders_are_refused(noise_folder, tmp_path):
     def refuse(match, **values):
         with pytest.raises(DataError, match=match):
-            gather_material(AugmentConfig(**values), [], (), 1, RATE)
+            gather_material(AugmentConfig(**values), [], (), (), 1, RATE)
 
     gone, empty = str(tmp_path / "gone"), tmp_path / "empty"
     empty.mkdir()
@@ -549,7 +549,7 @@ def test_an_impulse_folder_replaces_made_rooms(tmp_path):
     response = np.array([0.0, 0.01, -0.5, 0.25, 0.125])
     io.write(tmp_path / "hall.wav", response, RATE)
     config = AugmentConfig(impulse_folder=str(tmp_path), room_probability=1)
-    rooms = gather_material(config, [], (), 1, RATE).rooms
+    rooms = gather_material(config, [], (), (), 1, RATE).rooms
     assert [room.name for room in rooms] == ["hall.wav"]
     assert rooms[0].response == pytest.approx([1.0, -0.5, -0.25], abs=1e-3)
 
@@ -563,5 +563,5 @@ def test_voices_are_chosen_by_the_seed_and_unreadable_ones_left_out(tmp_path):
     assert chosen != pick_voices(pieces, on, 2)
     assert pick_voices(pieces, AugmentConfig(), 1) == ()
     io.write(tmp_path / "0.wav", np.full(RATE, 0.5), RATE)
-    read = gather_material(on, [], [(tmp_path / "0.wav", 0.5, 0.25), pieces[1]], 1, RATE).voices
+    read = gather_material(on, [], [(tmp_path / "0.wav", 0.5, 0.25), pieces[1]], (), 1, RATE).voices
     assert [len(voice) for voice in read] == [4000]

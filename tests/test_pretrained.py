@@ -363,6 +363,7 @@ DEFAULT = "4 varied copies (speed, shift, noise, level) of each clip"
             always("room", "babble", "codec"),
             "4 varied copies (room, babble, codec) of each clip.",
         ),
+        (always("context"), "4 varied copies (other words beside) of each clip."),
         (
             always("pitch", "band", "clipping", "equalizer"),
             "4 varied copies (pitch, equalizer, band, clipping) of each clip.",

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from kws.audio import io
-from kws.audio.steps import DEVICE, OWN, SOMETIMES, STEPS, Chain, Log, Material, Step
+from kws.audio.steps import DEVICE, OWN, SOMETIMES, SPAWNED, STEPS, Chain, Log, Material, Step
 from kws.recipe import AugmentConfig
 
 
@@ -96,13 +96,14 @@ def _own_generators(
     config: AugmentConfig, rng: np.random.Generator
 ) -> dict[str, np.random.Generator]:
     """A generator for each kind that needs its own to decide; nothing is drawn from ``rng``."""
-    kinds = (*OWN, *SOMETIMES)
     needed = [name for name in OWN if _probability(config, name) > 0]
     needed += [name for name in SOMETIMES if _probability(config, name) < 1]
     if not needed:
         return {}
     return {
-        name: own for name, own in zip(kinds, rng.spawn(len(kinds)), strict=True) if name in needed
+        name: own
+        for name, own in zip(SPAWNED, rng.spawn(len(SPAWNED)), strict=True)
+        if name in needed
     }
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from kws.audio.channel import band_pass, equalize, octaves_hz, overdrive, tilt
 from kws.audio.codec import through_codec
+from kws.audio.context import lay_beside
 from kws.audio.noise import babble, cut_noise, mix
 from kws.audio.pitch import change_pitch, change_speed
 from kws.audio.rooms import Room, reverberate
@@ -29,6 +30,8 @@ class Material:
     voices: Sequence[np.ndarray] = ()
     """Other training clips, for babble."""
     rooms: Sequence[Room] = ()
+    words: Sequence[np.ndarray] = ()
+    """Words that are no keywords, cut out of their clips, to be said beside others"""
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,11 @@ def _pitch(audio: np.ndarray, chain: Chain, rng: np.random.Generator) -> np.ndar
     semitones = rng.uniform(*chain.config.pitch_semitones)
     chain.note("pitch", f"{semitones:+.1f} semitones")
     return change_pitch(audio, semitones, chain.sample_rate_hz)
+
+
+def _context(audio: np.ndarray, chain: Chain, rng: np.random.Generator) -> np.ndarray:
+    chain.note("context", "words beside it")
+    return lay_beside(audio, chain.material.words, rng, chain.sample_rate_hz)
 
 
 def _speed(audio: np.ndarray, chain: Chain, rng: np.random.Generator) -> np.ndarray:
@@ -144,6 +152,7 @@ def _codec(audio: np.ndarray, chain: Chain, rng: np.random.Generator) -> np.ndar
 
 STEPS: dict[str, Step] = {
     "pitch": _pitch,
+    "context": _context,
     "speed": _speed,
     "shift": _shift,
     "room": _room,
@@ -156,9 +165,11 @@ STEPS: dict[str, Step] = {
     "codec": _codec,
 }
 """In the order of the sound's way."""
-OWN = ("pitch", "room", "babble", "equalizer", "band", "clipping", "codec")
-"""Kinds with generators of their own. Their order decides which: add new ones at the end."""
+OWN = ("pitch", "room", "babble", "equalizer", "band", "clipping", "codec", "context")
+"""Kinds that draw from generators of their own."""
 SOMETIMES = ("speed", "shift", "gain")
 """Kinds that draw from the common generator even where they are left out, so that the others draw
 what they would (noise follows the clip's length, and so its speed)."""
+SPAWNED = (*(kind for kind in OWN if kind != "context"), *SOMETIMES, "context")
+"""By place, the generator that a kind has: new ones come at the end, so that others keep theirs."""
 DEVICE = ("equalizer", "band", "codec")

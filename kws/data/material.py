@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from kws.audio import io
+from kws.audio.context import cut_out
 from kws.audio.rooms import Room, as_room, make_room
 from kws.audio.steps import Material
 from kws.data.source import Piece
@@ -17,6 +18,8 @@ from kws.errors import AudioError, DataError
 from kws.recipe import AugmentConfig
 
 VOICES = 48
+WORDS = 400
+"""Most clips whose words are said beside others."""
 ROOMS = 64
 IMPULSES = 200
 """Most responses that are read from a folder."""
@@ -24,23 +27,31 @@ NOISE_S = 1200.0
 """Most noise that is read from a folder; each of many files gives a piece of it."""
 _SHORTEST_NOISE_S = 5.0
 _LONGEST_VOICE_S = 5.0
-_VOICE, _NOISE, _ROOM = 1, 2, 3
+_VOICE, _NOISE, _ROOM, _WORD = 1, 2, 3, 4
 """Which random numbers: one sequence for each pool."""
 
 
 def pick_voices(pieces: Iterable[Piece], config: AugmentConfig, seed: int) -> tuple[Piece, ...]:
     """Choose the training clips of which babble is made; none where the recipe asks for none."""
-    if config.babble_probability == 0:
-        return ()
+    return _pick(pieces, VOICES, (seed, _VOICE)) if config.babble_probability > 0 else ()
+
+
+def pick_words(pieces: Iterable[Piece], config: AugmentConfig, seed: int) -> tuple[Piece, ...]:
+    """Choose, of training clips without keywords, those whose words are said beside others."""
+    return _pick(pieces, WORDS, (seed, _WORD)) if config.context_probability > 0 else ()
+
+
+def _pick(pieces: Iterable[Piece], most: int, seed: tuple[int, int]) -> tuple[Piece, ...]:
     listed = list(pieces)
-    order = np.random.default_rng((seed, _VOICE)).permutation(len(listed))
-    return tuple(listed[index] for index in order[:VOICES])
+    order = np.random.default_rng(seed).permutation(len(listed))
+    return tuple(listed[index] for index in order[:most])
 
 
 def gather_material(
     config: AugmentConfig,
     noises: Sequence[np.ndarray],
     voices: Sequence[Piece],
+    words: Sequence[Piece],
     seed: int,
     sample_rate_hz: int,
 ) -> Material:
@@ -49,14 +60,14 @@ def gather_material(
     Parameters
     ----------
     noises : the corpus's own background recordings; those of ``noise_folder`` are added.
-    voices : as :func:`pick_voices` chose them. One that cannot be read is left out: it is among
-        the training clips, where it is counted and named.
+    voices, words : as :func:`pick_voices` and :func:`pick_words` chose them. One that cannot be
+        read is left out: it is among the training clips, where it is counted and named.
 
     Raises
     ------
     DataError
-        When a folder of the recipe is missing or has no sound file, or one of its files cannot be
-        used.
+        When a folder of the recipe is missing or has no sound file, one of its files cannot be
+        used, or there is no word to say beside others.
     """
     noise_files, impulse_files = _noise_files(config), _impulse_files(config)
     rooms: list[Room] = []
@@ -65,10 +76,18 @@ def gather_material(
     elif config.room_probability > 0:
         rng = np.random.default_rng((seed, _ROOM))
         rooms = [make_room(config.room_rt60_s, rng, sample_rate_hz) for _ in range(ROOMS)]
+    said = [cut_out(clip, sample_rate_hz) for clip in _read_voices(words, sample_rate_hz)]
+    said = [word for word in said if len(word)]
+    if config.context_probability > 0 and not said:
+        raise DataError(
+            "augment.context_probability: no clip of unknown words to lay beside others; expected "
+            "some in the training split, or context_probability 0"
+        )
     return Material(
         noises=[*noises, *_read_noises(noise_files, seed, sample_rate_hz)],
         voices=_read_voices(voices, sample_rate_hz),
         rooms=rooms,
+        words=said,
     )
 
 

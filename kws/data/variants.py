@@ -14,10 +14,11 @@ from kws.audio.augment import augment_clip, through_device
 from kws.audio.steps import Log, Material
 from kws.data.folder import background_noises, noise_files
 from kws.data.made_words import make_word
-from kws.data.material import gather_material, material_files, pick_voices
+from kws.data.material import gather_material, material_files, pick_voices, pick_words
 from kws.data.silence import held_out_part, make_silence, training_part
 from kws.data.source import Made, Piece, Source
 from kws.recipe import AugmentConfig, FeatureConfig, Recipe
+from kws.recipe_data import UNKNOWN
 
 LONGEST_CLIP_S = 60.0
 """A longer file in a clip folder is not a clip."""
@@ -40,6 +41,8 @@ class Making:
     """None: clean, once, with noise from the recordings' held-out part."""
     voices: tuple[Piece, ...] = ()
     """Training clips of which babble is made."""
+    words: tuple[Piece, ...] = ()
+    """Training clips whose words are said beside others."""
 
     @property
     def copies(self) -> int:
@@ -55,7 +58,8 @@ def training_making(recipe: Recipe, root: Path, sources: list[Source]) -> Making
         When a folder of the recipe's augment section is missing or has no sound file.
     """
     config = recipe.augment
-    pieces = (source.piece for source in sources if source.path is not None)
+    clips = [source for source in sources if source.path is not None]
+    unknown = recipe.data.labels.index(UNKNOWN) if recipe.data.unknown else None
     return Making(
         features=recipe.features,
         clip_samples=recipe.clip_samples,
@@ -63,7 +67,10 @@ def training_making(recipe: Recipe, root: Path, sources: list[Source]) -> Making
         noise_times_ns=noise_times_ns(root, config),
         seed=recipe.seed,
         augment=config,
-        voices=pick_voices(pieces, config, recipe.seed),
+        voices=pick_voices((clip.piece for clip in clips), config, recipe.seed),
+        words=pick_words(
+            (clip.piece for clip in clips if clip.label == unknown), config, recipe.seed
+        ),
     )
 
 
@@ -86,7 +93,7 @@ def variants(source: Source, making: Making, logs: list[Log] | None = None) -> l
     """
     rate, samples, config = making.features.sample_rate_hz, making.clip_samples, making.augment
     material = _material(
-        making.root, making.noise_times_ns, rate, config, making.voices, making.seed
+        making.root, making.noise_times_ns, rate, config, making.voices, making.words, making.seed
     )
     recorded = source.path is not None and not source.made
     audio = read_clip(source, rate) if recorded else None
@@ -147,10 +154,11 @@ def _material(
     sample_rate_hz: int,
     config: AugmentConfig | None,
     voices: tuple[Piece, ...],
+    words: tuple[Piece, ...],
     seed: int,
 ) -> Material:
     """What clips are varied with, read once a process; clean splits have held-out noise alone."""
     noises = background_noises(root, sample_rate_hz)
     if config is None:
         return Material(held_out_part(noises))
-    return gather_material(config, training_part(noises), voices, seed, sample_rate_hz)
+    return gather_material(config, training_part(noises), voices, words, seed, sample_rate_hz)

@@ -77,6 +77,7 @@ def varied(augment: AugmentConfig) -> list[str]:
     tilted = any((*augment.tilt_db_per_octave, *augment.equalizer_db))
     kinds = {
         "pitch": augment.pitch_probability and any(augment.pitch_semitones),
+        "other words beside": augment.context_probability,
         "speed": augment.speed_probability and augment.speed != (1.0, 1.0),
         "shift": augment.shift_probability and augment.shift_ms,
         "room": augment.room_probability,
