@@ -1,6 +1,7 @@
 """The run folder: what a training leaves behind, and whether it is whole."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,16 @@ class RunFolder:
     def cache(self) -> Path:
         """Features on disk, shared by the runs beside this one."""
         return self.path.parent / "cache"
+
+
+def require_unused(folders: Sequence[Path]) -> None:
+    """Refuse, by a RunError, run folders of which one holds something."""
+    for folder in folders:
+        if folder.is_dir() and any(folder.iterdir()):
+            raise RunError(
+                f"{folder}: already holds something; go on by --resume, give --out another name, "
+                "or remove it"
+            )
 
 
 def start_run(path: Path, recipe: Recipe, resume: bool) -> RunFolder:

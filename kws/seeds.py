@@ -8,7 +8,7 @@ from pathlib import Path
 from kws.errors import RecipeError, RunError
 from kws.files import write_json
 from kws.recipe import Recipe
-from kws.run import RunFolder, open_run, read_json
+from kws.run import RunFolder, open_run, read_json, require_unused
 from kws.tflite.metadata import metadata_of
 
 Train = Callable[[Recipe, Path, Path, bool], object]
@@ -64,14 +64,10 @@ def train_seeds(
         )
     seeds = [recipe.seed + index for index in range(count)]
     folders = [out.with_name(f"{out.name}_seed{seed}") for seed in seeds]
-    for folder in folders:
-        if not resume and folder.is_dir() and any(folder.iterdir()):
-            raise RunError(
-                f"{folder}: already holds something; go on by --resume, give --out another name, "
-                "or remove it"
-            )
+    if not resume:
+        require_unused(folders)
     for seed, folder in zip(seeds, folders, strict=True):
-        if not _is_finished(RunFolder(folder)):
+        if not is_finished(RunFolder(folder)):
             seeded = recipe.model_copy(update={"seed": seed})
             train(seeded, data, folder, RunFolder(folder).recipe.is_file())
     found = [run_figures(folder) for folder in folders]
@@ -124,7 +120,8 @@ def run_figures(folder: Path) -> dict[str, float]:
     return figures
 
 
-def _is_finished(run: RunFolder) -> bool:
+def is_finished(run: RunFolder) -> bool:
+    """Whether a run is trained, converted and verified."""
     if not (run.keras_model.is_file() and run.tflite.is_file() and run.metrics.is_file()):
         return False
     return run.tflite.name in read_json(run.metrics).get("verification", {})

@@ -5,6 +5,7 @@ import io
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,6 +52,38 @@ def speak_corpus(given: Path | None, recipe: "Recipe", data: Path) -> None:
         from kws.data.synthetic import make_corpus
 
         make_corpus(recipe.data, recipe.features.sample_rate_hz, data, recipe.seed)
+
+
+def train_and_tell(
+    recipe: "Recipe", data: Path, out: Path, resume: bool, tensorboard: bool = False
+) -> None:
+    """Train, and say what came of it and what was left out."""
+    from kws.nn.models import trainable_weights
+    from kws.nn.train_recipe import train_recipe
+
+    start = time.monotonic()
+    model, history, bad = train_recipe(recipe, data, out, resume, tensorboard=tensorboard)
+    minutes = (time.monotonic() - start) / 60
+    for message in bad:
+        print(f"left out: {message}")
+    if bad:
+        print(f"{len(bad)} clips could not be read and were left out")
+    print(
+        f"{out.name}: {trainable_weights(model):,} weights, {minutes:.1f} minutes, validation "
+        f"accuracy {history[-1].validation_accuracy:.2%} ({history[-1].phase})"
+    )
+
+
+def convert_and_report(data: Path, folder: Path) -> None:
+    """Convert and verify as tools/convert.py does."""
+    from kws.report.html import report_run
+    from kws.run import open_run
+    from kws.tflite.convert_run import convert_run
+
+    run, recipe, _ = open_run(folder)
+    form = "window" if recipe.model.window_only else "stream"
+    convert_run(run, recipe, data, form, "explicit", run.tflite)
+    print(f"model: {run.tflite}\nreport: {report_run(run, run.tflite, data)}")
 
 
 def _keep_the_terminal() -> io.BufferedRandom:

@@ -1,11 +1,10 @@
 """Train a recipe: python tools/train.py recipes/NAME.yaml [--data DIR] [--out RUN] [--seeds N]"""
 
 import argparse
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cli import data_folder, run, speak_corpus
+from cli import convert_and_report, data_folder, run, speak_corpus, train_and_tell
 
 if TYPE_CHECKING:
     from kws.recipe import Recipe
@@ -26,7 +25,7 @@ def main() -> None:
     data = data_folder(arguments.data, recipe, arguments.recipe)
     speak_corpus(arguments.data, recipe, data)
     if arguments.seeds is None:
-        _train(recipe, data, out, arguments.resume, arguments.tensorboard)
+        train_and_tell(recipe, data, out, arguments.resume, arguments.tensorboard)
         if _writes(recipe):
             print(f"the run is in {out}; next: python tools/convert.py {out}")
         return
@@ -35,8 +34,8 @@ def main() -> None:
     from kws.seeds import train_seeds
 
     def one(seeded: "Recipe", data: Path, folder: Path, resume: bool) -> None:
-        _train(seeded, data, folder, resume, arguments.tensorboard)
-        _convert(data, folder)
+        train_and_tell(seeded, data, folder, resume, arguments.tensorboard)
+        convert_and_report(data, folder)
 
     print_seeds(train_seeds(recipe, arguments.seeds, data, out, arguments.resume, one))
     print(f"figures: {out.with_name(f'{out.name}_seeds.json')}")
@@ -78,40 +77,11 @@ def _parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _train(recipe: "Recipe", data: Path, out: Path, resume: bool, tensorboard: bool) -> None:
-    from kws.nn.models import trainable_weights
-    from kws.nn.train_recipe import train_recipe
-
-    start = time.monotonic()
-    model, history, bad = train_recipe(recipe, data, out, resume, tensorboard=tensorboard)
-    minutes = (time.monotonic() - start) / 60
-    for message in bad:
-        print(f"left out: {message}")
-    if bad:
-        print(f"{len(bad)} clips could not be read and were left out")
-    print(
-        f"{out.name}: {trainable_weights(model):,} weights, {minutes:.1f} minutes, validation "
-        f"accuracy {history[-1].validation_accuracy:.2%} ({history[-1].phase})"
-    )
-
-
 def _writes(recipe: "Recipe") -> bool:
     """Whether this process writes the run folder; of several workers the chief does."""
     from kws.nn.strategies import this_worker
 
     return recipe.train.strategy != "multi_worker" or this_worker()[1]
-
-
-def _convert(data: Path, folder: Path) -> None:
-    """Convert and verify as tools/convert.py does."""
-    from kws.report.html import report_run
-    from kws.run import open_run
-    from kws.tflite.convert_run import convert_run
-
-    run, recipe, _ = open_run(folder)
-    form = "window" if recipe.model.window_only else "stream"
-    convert_run(run, recipe, data, form, "explicit", run.tflite)
-    print(f"model: {run.tflite}\nreport: {report_run(run, run.tflite, data)}")
 
 
 if __name__ == "__main__":

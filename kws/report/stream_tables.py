@@ -31,7 +31,7 @@ def _sentences(judge: StreamJudge, scores: StreamScores) -> str:
     lines = [
         f"{len(judge.heard)} recordings, {spoken_length(false.hours)}; 95 % intervals in brackets",
         f"missed: {missed.count} of {missed.total} keywords{_bracket(missed)}",
-        f"false accepts: {false.count}, {_rate(false)} an hour",
+        f"false accepts: {false.count}, {rate_text(false)} an hour",
     ]
     if late:
         lines.append(
@@ -89,8 +89,12 @@ def stream_table(title: str, *first: str) -> Table:
 
 def cells(missed: Share, false: Rate) -> tuple[str, ...]:
     """How often said, missed with its interval, false accepts, and these by the hour."""
-    share = f"{100 * missed.value:.1f} %{_bracket(missed)}" if missed.value is not None else "–"
-    return str(missed.total), share, str(false.count), _rate(false)
+    return str(missed.total), share_text(missed), str(false.count), rate_text(false)
+
+
+def share_text(part: Share) -> str:
+    """Such as "12.5 % (9.2 to 16.8 %)"; a dash of nothing."""
+    return f"{100 * part.value:.1f} %{_bracket(part)}" if part.value is not None else "–"
 
 
 def _bracket(share: Share) -> str:
@@ -99,7 +103,8 @@ def _bracket(share: Share) -> str:
     return f" ({100 * share.low:.1f} to {100 * share.high:.1f} %)"
 
 
-def _rate(rate: Rate) -> str:
+def rate_text(rate: Rate) -> str:
+    """Such as "130 (97 to 170)"; a dash of no time."""
     if rate.per_hour is None:
         return "–"
     return f"{_brief(rate.per_hour)} ({_brief(rate.low)} to {_brief(rate.high)})"
