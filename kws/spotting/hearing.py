@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import joblib
 import numpy as np
 
 from kws.audio.annotation import Recording
@@ -116,6 +115,8 @@ def hear(recording: Recording, runner: Runner) -> Heard:
 
 def hear_all(model: Path, recordings: Sequence[Recording], engine: Engine) -> list[Heard]:
     """Hear recordings on all cores, in their order; errors as of :func:`hear`."""
+    import joblib  # a fifth of a second, which a demo has no use for
+
     found = []
     parallel = joblib.Parallel(n_jobs=-1, return_as="generator")
     with progress(f"hearing ({engine})", len(recordings), "recordings") as advance:
