@@ -270,8 +270,23 @@ def test_detections_follow_from_the_features_to_the_sample(small, ten_minutes):
     assert [vars(one) for one in found] == [vars(one) for one in wanted]
 
 
-def test_three_hours_of_posteriors(small):
+@pytest.fixture(scope="module")
+def eager(tmp_path_factory):
+    """As ``small``, with a threshold at which `unknown` and `silence` hold keywords back."""
+    folder = tmp_path_factory.mktemp("eager")
+    data = SMALL.read_bytes()
+    facts = read_metadata(parse(data, "m"), "m")
+    low = facts.decoder.model_copy(update={"threshold": 0.2})
+    (folder / "m.tflite").write_bytes(
+        with_metadata(data, facts.model_copy(update={"decoder": low}), "m")
+    )
+    return build_package(folder / "m.tflite", folder / "c")
+
+
+@pytest.mark.parametrize("which", ["small", "eager"])
+def test_three_hours_of_posteriors(which, request):
     """The decoder alone: posteriors that stay, rise and fall, as words make them, and noise."""
+    small = request.getfixturevalue(which)
     facts, rng = small.runner.metadata, np.random.default_rng(5)
     rate, labels = calls_per_second(facts), len(facts.labels)
     calls = round(3 * 3600 * rate)

@@ -83,6 +83,19 @@ def test_unknown_and_silence_are_never_detected():
     assert decoder.push(np.array([1, 0], np.float32), 0.1) is None
 
 
+def test_nothing_is_detected_while_unknown_or_silence_is_likelier():
+    settings = {"smoothing_ms": 100, "threshold": 0.25, "refractory_ms": 0}
+    for rival in (2, 3):
+        rather = np.array([0.375, 0.125, 0, 0], np.float32)
+        rather[rival] = 0.5
+        equal = np.array([0.375, 0.25, 0, 0], np.float32)
+        equal[rival] = 0.375
+        assert [d.keyword for d in decode([rather, equal], **settings)] == ["yes"]
+        assert [d.time_s for d in decode([rather, equal], **settings)] == [0.2]
+    held = [YES, np.array([0.375, 0, 0.625, 0], np.float32), YES]
+    assert len(decode(held, **settings)) == 1  # it was above its threshold throughout
+
+
 def test_the_best_of_two_keywords_wins():
     both = np.array([0.45, 0.5, 0.05, 0], np.float32)
     assert decode([both], smoothing_ms=100, threshold=0.4)[0].keyword == "no"

@@ -15,6 +15,8 @@ from kws.recipe_data import SILENCE, UNKNOWN
 
 STEPS = 256
 """Steps of a posterior from 0 to 1"""
+NEVER = 2**31 - 1
+"""More than any sum of posteriors: what ``unknown`` and ``silence`` need to be detected"""
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Decoder:
     cannot fire alone. The best of the keywords whose score reaches their threshold is detected;
     then nothing is for :attr:`refractory_steps`, and the same keyword not before its score was
     below the threshold: a word said once is heard once. ``unknown`` and ``silence`` are never
-    detected.
+    detected, and while the score of one of them is higher than any keyword's nothing is.
 
     >>> decoder = Decoder(("yes", "unknown"), DecoderConfig(), posteriors_per_second=50)
     >>> decoder.push(np.array([0.9, 0.1]), time_s=0.032)      # a Detection or None
@@ -82,7 +84,7 @@ class Decoder:
         if self._quiet > 0 or not reached.any():
             return None
         best = int(np.where(reached, self._sums, -1).argmax())
-        if best == self._held:
+        if best == self._held or self._sums[best] < _rivals(self._sums, self._needed):
             return None
         self._quiet, self._held = self.refractory_steps, best
         return Detection(self.labels[best], time_s, float(self.scores[best]))
@@ -109,14 +111,14 @@ def detect(sums: np.ndarray, needed: np.ndarray, refractory: int) -> list[tuple[
     refractory : of :func:`refractory_steps`.
     """
     reached = sums >= needed
-    best = np.where(reached, sums, -1).argmax(axis=1)
+    best, rivals = np.where(reached, sums, -1).argmax(axis=1), _rivals(sums, needed)
     found: list[tuple[int, int]] = []
     before, held, free = -1, -1, 0
     for call in np.flatnonzero(reached.any(axis=1)).tolist():
         if call != before + 1 or (held >= 0 and not reached[call, held]):
             held = -1
         before, label = call, int(best[call])
-        if call >= free and label != held:
+        if call >= free and label != held and sums[call, label] >= rivals[call]:
             found.append((call, label))
             free, held = call + refractory, label
     return found
@@ -129,15 +131,19 @@ def as_steps(posteriors: np.ndarray) -> np.ndarray:
 
 def needed_sums(labels: tuple[str, ...], config: DecoderConfig, smoothing: int) -> np.ndarray:
     """The sum of ``smoothing`` posteriors in steps from which each label is detected, (labels,)."""
-    never = smoothing * STEPS + 1
     return np.array(
         [
-            never
+            NEVER
             if label in (UNKNOWN, SILENCE)
             else math.ceil(config.threshold_of(label) * STEPS * smoothing - 1e-6)
             for label in labels
         ]
     )
+
+
+def _rivals(sums: np.ndarray, needed: np.ndarray) -> np.ndarray:
+    """The highest sum of what is never detected: (..., labels) to (...,)."""
+    return sums[..., needed == NEVER].max(axis=-1, initial=0)
 
 
 def smoothing_steps(config: DecoderConfig, posteriors_per_second: float) -> int:
