@@ -23,6 +23,7 @@ def test_bench_writes_its_tables(tmp_path):
     assert both[0] < bytes_of(rows["keras Bidirectional(60), unrolled, full int8"])[0] / 10
     assert rows["keras.layers.GRU, float"][1] == "1.00"
     assert float(rows["the C engine, gcc -O3"][1]) > 1
+    assert float(rows["litert, blocks of 20 ms"][0].rstrip("%")) > 0
     assert rows["streaming, blocks of 20 ms"][0].endswith("% of real time")
 
 

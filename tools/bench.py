@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cli import run
 
+SMALL = Path(__file__).resolve().parents[1] / "recipes" / "speech_commands_8/gru_small/model.tflite"
 HOST = "a GRU over 49 frames of 40 log-mel bands, softmax of 10; TFLM arena on a 64-bit host"
 
 
@@ -30,6 +31,7 @@ def main() -> None:
         ("features, one core", ("way", "rate"), feature_rows()),
         ("from sound files to features", ("way", "clips/s", "ratio"), preparation_rows()),
         ("a call of gru_small, one run", ("engine", "microseconds", "ratio"), engine_rows()),
+        ("listening with gru_small, of one core", ("way", "share"), spotter_rows()),
         ("a training step", ("part", "share of its time"), input_rows()),
     ]
     show(tables)
@@ -137,10 +139,25 @@ def engine_rows() -> list[tuple[str, ...]]:
     """Microseconds of a call, and how many times as fast as the interpreter."""
     from kws.firmware.speed import call_times
 
-    root = Path(__file__).resolve().parents[1]
-    times = call_times(root / "recipes" / "speech_commands_8" / "gru_small" / "model.tflite")
+    times = call_times(SMALL)
     slowest = next(iter(times.values()))
     return [(name, f"{us:.1f}", f"{slowest / us:.2f}") for name, us in times.items()]
+
+
+def spotter_rows() -> list[tuple[str, ...]]:
+    """Share of real time that sound to detections takes: features, model and decoder."""
+    import numpy as np
+
+    from kws.spotting.spotter import Spotter
+    from kws.tflite.interpreter import ENGINES, open_model
+
+    blocks = np.random.default_rng(0).normal(0, 0.1, (1000, 320)).astype(np.float32)  # 20 s
+    rows = []
+    for engine in ENGINES:
+        spotter = Spotter(open_model(SMALL, engine))
+        seconds = timed(lambda hears=spotter.push: [hears(block) for block in blocks])
+        rows.append((f"{engine}, blocks of 20 ms", f"{seconds / 20:.2%}"))
+    return rows
 
 
 def input_rows() -> list[tuple[str, ...]]:
