@@ -126,7 +126,7 @@ def detect(sums: np.ndarray, needed: np.ndarray, refractory: int) -> list[tuple[
 
 def as_steps(posteriors: np.ndarray) -> np.ndarray:
     """Posteriors, 0..1, in whole steps of 1/256, int64; what is no number counts as 0."""
-    return np.rint(np.nan_to_num(posteriors, nan=0.0) * STEPS).astype(np.int64)
+    return np.rint(np.where(np.isfinite(posteriors), posteriors, 0.0) * STEPS).astype(np.int64)
 
 
 def needed_sums(labels: tuple[str, ...], config: DecoderConfig, smoothing: int) -> np.ndarray:
