@@ -15,11 +15,10 @@ from kws.errors import RecipeError, RunError
 from kws.files import write_json
 from kws.nn.answers import predictor
 from kws.nn.models import build_model, load_model
-from kws.nn.teachers import as_student, corrected, teachers_answers
+from kws.nn.teachers import as_student, corrected, find_teachers, teachers_answers
 from kws.nn.train_recipe import train_recipe
 from kws.nn.training import Clips, fit
 from kws.recipe_io import read_recipe
-from kws.recipe_train import DistillConfig
 from kws.run import RunFolder, read_json
 
 
@@ -62,18 +61,22 @@ def test_a_teacher_is_trained_once_and_its_answers_are_kept(teacher, tone_data, 
     assert list((folder.path / "answers").iterdir()) == [kept]
 
 
+def answers_of(recipe, data, run, training, train=train_recipe):
+    return teachers_answers(recipe, find_teachers(recipe, data, run.path), data, training, train)
+
+
 def test_answers_are_the_mean_of_warm_posteriors(teacher, tone_data, tmp_path):
     """Of two teachers; the mean of their logits would be another."""
     brief = teacher.read_text().replace("name: teacher", "name: brief")
     (tmp_path / "brief.yaml").write_text(brief.replace("epochs: 6", "epochs: 1"))
     paths = [str(teacher), str(tmp_path / "brief.yaml")]
-    recipe = student(tmp_path / "student.yaml", teacher)
-    run = RunFolder(tmp_path / "runs" / "student")
+    recipe_file, run = tmp_path / "student.yaml", RunFolder(tmp_path / "runs" / "student")
+    recipe = student(recipe_file, teacher)
     training = load_examples(recipe, tone_data, "training", run.cache)
 
     def answers(temperature):
-        distill = DistillConfig(teachers=paths, temperature=temperature)
-        return teachers_answers(recipe, distill, tone_data, run, training, train_recipe)
+        both = f"train.distill={{teachers: {paths}, temperature: {temperature}}}"
+        return answers_of(student(recipe_file, teacher, both), tone_data, run, training)
 
     def softmax(logits):
         return np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
@@ -119,8 +122,7 @@ def test_a_teacher_of_more_words_teaches_one_of_fewer(teacher, tone_data, tmp_pa
     recipe = read_recipe(tmp_path / "student.yaml")
     run = RunFolder(tmp_path / "runs" / "student")
     training = load_examples(recipe, tone_data, "training", run.cache)
-    distill = recipe.train.distill
-    taught = teachers_answers(recipe, distill, tone_data, run, training, train_recipe)
+    taught = answers_of(recipe, tone_data, run, training)
     assert taught.shape == (len(training.labels), 3)
     np.testing.assert_allclose(taught.sum(axis=1), 1.0, atol=5e-3)
     assert (taught.argmax(axis=1) == training.labels).mean() > 0.6
@@ -132,7 +134,7 @@ def test_a_student_follows_its_teacher_where_labels_say_otherwise(teacher, tone_
     recipe = student(tmp_path / "student.yaml", teacher, *changes)
     run = RunFolder(tmp_path / "runs" / "student")
     training = load_examples(recipe, tone_data, "training", run.cache)
-    taught = teachers_answers(recipe, recipe.train.distill, tone_data, run, training, train_recipe)
+    taught = answers_of(recipe, tone_data, run, training)
     assert taught.dtype == np.float16
     assert np.abs(taught.sum(axis=1) - 1).max() < 0.01
     heard = taught.argmax(axis=1)
@@ -161,7 +163,7 @@ def test_a_teacher_that_heard_other_clips_is_refused(teacher, tone_data, tmp_pat
         recipe = student(tmp_path / "student.yaml", teacher, *more)
         run = RunFolder(tmp_path / "runs" / "student")
         training = load_examples(recipe, data, "training", run.cache)
-        teachers_answers(recipe, recipe.train.distill, data, run, training, not_again)
+        answers_of(recipe, data, run, training, not_again)
 
     ask(tone_data)
     ask(tone_data, "features.mel_bands=30", "data.made_unknown_share=0.1")
@@ -184,8 +186,6 @@ def not_again(*_: object) -> None:
 
 
 def test_teachers_that_cannot_teach_are_refused(teacher, tone_data, tmp_path):
-    recipe = student(tmp_path / "student.yaml", teacher)
-    run = RunFolder(tmp_path / "runs" / "student")
     changes = {
         "data.keywords=[low]": r"cannot teach tones: its classes are low, unknown, silence",
         "data.clip_ms=800": r"its clips last 800.0 ms",
@@ -201,13 +201,14 @@ def test_teachers_that_cannot_teach_are_refused(teacher, tone_data, tmp_path):
             other.write_text(text.replace("silence_share", "clip_ms: 800, silence_share"))
         else:
             other.write_text(text.replace("epochs: 6", "epochs: 6, distill: {teachers: [x.yaml]}"))
-        distill = DistillConfig(teachers=[str(other)])
         with pytest.raises(RecipeError, match=message):
-            teachers_answers(recipe, distill, tone_data, run, None, train_recipe)
+            train_recipe(student(tmp_path / "s.yaml", other), tone_data, tmp_path / "r", False)
+        assert not (tmp_path / "r").exists()
     text = student(tmp_path / "s.yaml", tmp_path / "nowhere.yaml")
     assert text.train.distill is not None
     message = refused("train.py", tmp_path / "s.yaml", "--data", tone_data, "--out", tmp_path / "r")
     assert "nowhere.yaml: no such recipe" in message
+    assert not (tmp_path / "r").exists()
 
 
 def test_a_teacher_s_folder_of_another_recipe_is_refused(teacher, tone_data, tmp_path):
@@ -219,3 +220,4 @@ def test_a_teacher_s_folder_of_another_recipe_is_refused(teacher, tone_data, tmp
         "train.py", tmp_path / "student.yaml", "--data", tone_data, "--out", runs / "student"
     )
     assert "was made by another recipe (train.epochs was 1, is 6)" in message
+    assert not (runs / "student").exists()

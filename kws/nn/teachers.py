@@ -1,7 +1,7 @@
 """Teachers: models whose answers a smaller one learns from, trained by their own recipes."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,31 +18,17 @@ from kws.progress import progress
 from kws.recipe import Recipe
 from kws.recipe_data import UNKNOWN
 from kws.recipe_io import read_recipe
-from kws.recipe_train import DistillConfig
 from kws.run import RunFolder, check_heard, start_run
 
+Teacher = tuple[Recipe, RunFolder]
 
-def teachers_answers(
-    recipe: Recipe,
-    distill: DistillConfig,
-    data: Path,
-    run: RunFolder,
-    training: Examples,
-    train: Callable[..., object],
-) -> np.ndarray:
-    """The teachers' mean posteriors, at the recipe's temperature, of each training example.
 
-    Each teacher has its run folder beside the student's; one that is not trained yet, or not to
-    the end, is trained first. What it answers is kept there for other students.
+def find_teachers(recipe: Recipe, data: Path, out: Path) -> list[Teacher]:
+    """The teachers that a recipe names, each with its run folder, which is beside the student's.
 
     Parameters
     ----------
-    training : the student's examples, in all their copies.
-    train : :func:`kws.nn.train_recipe.train_recipe`.
-
-    Returns
-    -------
-    float16 (examples, classes)
+    data, out : the student's data and run folders; that of the run need not be there yet.
 
     Raises
     ------
@@ -51,22 +37,49 @@ def teachers_answers(
     RunError
         When a teacher's folder holds a run of another recipe, or one that heard other clips.
     """
-    teachers = [read_recipe(Path(path)) for path in distill.teachers]
-    for path, teacher in zip(distill.teachers, teachers, strict=True):
+    found = []
+    for path in recipe.train.distill.teachers if recipe.train.distill else ():
+        teacher = read_recipe(Path(path))
         _check(recipe, teacher, path)
-    total = np.zeros((len(training.labels), len(recipe.data.labels)))
-    for teacher in teachers:
-        folder = RunFolder(run.path.parent / teacher.name)
-        begun = folder.recipe.is_file()
-        if begun:
+        folder = RunFolder(out.parent / teacher.name)
+        if folder.recipe.is_file():
             start_run(folder.path, teacher, resume=True)
         if folder.keras_model.is_file():
             check_heard(folder, data, clips_fingerprint(data, recipe.data.labels))
-        else:
-            train(teacher, data, folder.path, begun)
+        found.append((teacher, folder))
+    return found
+
+
+def teachers_answers(
+    recipe: Recipe,
+    teachers: Sequence[Teacher],
+    data: Path,
+    training: Examples,
+    train: Callable[..., object],
+) -> np.ndarray:
+    """The teachers' mean posteriors, at the recipe's temperature, of each training example.
+
+    One that is not trained yet, or not to the end, is trained first. What it answers is kept in its
+    folder for other students.
+
+    Parameters
+    ----------
+    recipe : the student's. teachers : one or more, as :func:`find_teachers` gives them.
+    training : the student's examples, in all their copies.
+    train : :func:`kws.nn.train_recipe.train_recipe`.
+
+    Returns
+    -------
+    float16 (examples, classes)
+    """
+    assert recipe.train.distill is not None
+    total = np.zeros((len(training.labels), len(recipe.data.labels)))
+    for teacher, folder in teachers:
+        if not folder.keras_model.is_file():
+            train(teacher, data, folder.path, folder.recipe.is_file())
         logits = _logits(recipe, teacher, data, folder, training).astype(np.float64)
         logits = as_student(logits, teacher.data.labels, recipe.data.labels)
-        total += _softmax(logits / distill.temperature)
+        total += _softmax(logits / recipe.train.distill.temperature)
     copies = recipe.augment.copies
     return corrected(total / len(teachers), training.labels, training.own, copies).astype(
         np.float16

@@ -1,6 +1,7 @@
 """One whole training: a recipe and a data folder in, a run folder out."""
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from kws.nn.memory import keep_memory
 from kws.nn.models import KeywordModel, build_model
 from kws.nn.precision import check_precision
 from kws.nn.strategies import distribute, workers_named
-from kws.nn.teachers import teachers_answers
+from kws.nn.teachers import Teacher, find_teachers, teachers_answers
 from kws.nn.training import Clips, fit, save_model
 from kws.recipe import Recipe
 from kws.run import RunFolder, note_data, note_minutes, start_run
@@ -51,6 +52,7 @@ def train_recipe(
     tf.config.experimental.enable_op_determinism()
     chief = distribution is None or distribution.chief
     with workers_named(distribution):
+        teachers = find_teachers(recipe, data, out) if chief else []
         run = start_run(out, recipe, resume) if chief else RunFolder(out)
         training = load_examples(recipe, data, "training", run.cache)
         validation = load_examples(recipe, data, "validation", run.cache)
@@ -62,7 +64,7 @@ def train_recipe(
         stats, classes = feature_stats(training.features), len(recipe.data.labels)
         per_channel = recipe.quantize.weights == "per_channel"
         model = build_model(recipe.model, classes, stats, per_channel, recipe.seed)
-        taught = _taught(recipe, data, run, training, distribution)
+        taught = _taught(recipe, teachers, data, training, distribution)
         clips = Clips(training.features, training.labels, taught)
         watched = Clips(validation.features, validation.labels)
         history = fit(model, recipe, clips, watched, run, after_epoch, distribution, tensorboard)
@@ -75,18 +77,17 @@ def train_recipe(
 
 def _taught(
     recipe: Recipe,
+    teachers: Sequence[Teacher],
     data: Path,
-    run: RunFolder,
     training: Examples,
     distribution: Distribution | None,
 ) -> np.ndarray | None:
     """What teachers answer; of several workers the chief asks, and tells the others."""
-    distill = recipe.train.distill
-    if distill is None:
+    if recipe.train.distill is None:
         return None
     file = io.BytesIO()
     if distribution is None or distribution.chief:
-        taught = teachers_answers(recipe, distill, data, run, training, train_recipe)
+        taught = teachers_answers(recipe, teachers, data, training, train_recipe)
         if distribution is None:
             return taught
         np.save(file, taught)
