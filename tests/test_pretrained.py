@@ -25,6 +25,7 @@ from kws.tflite.metadata import metadata_of, parse
 
 BOX = ROOT / "recipes"
 IN_THE_BOX = (
+    "speech_commands_12/gru_small_12",
     "speech_commands_8/bigru_window", "speech_commands_8/dscnn_reference",
     "speech_commands_8/gru_medium", "speech_commands_8/gru_small", "speech_commands_8/gru_tiny",
     "speech_commands_8/lstm_small", "speech_commands_8/mingru_small", "speech_commands_8/rnn_small",
@@ -55,8 +56,8 @@ def test_cards_in_the_box_say_of_their_data_and_limits_what_a_new_one_would(name
         taken = share(round(metadata.figures["unseen_taken"] * unseen), unseen)
         open_set = SimpleNamespace(maximum=SimpleNamespace(taken=taken), points=[])
     facts = SimpleNamespace(
-        weights=0, clips=1, rows=[], confusion=np.eye(10, dtype=int), form=metadata.form,
-        state=metadata.state, open_set=open_set,
+        weights=0, clips=1, rows=[], form=metadata.form, state=metadata.state,
+        confusion=np.eye(len(metadata.labels), dtype=int), open_set=open_set,
     )  # fmt: skip
     folder, recipe = f"recipes/{name}", read_recipe(out.recipe)
     seeds = Seeds(recipe.name, (1, 2, 3), (), {})
