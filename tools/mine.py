@@ -22,11 +22,12 @@ def main() -> None:
     speak_corpus(arguments.data, recipe, data)
     out = arguments.out or Path("runs") / recipe.name
     from kws.rounds import Listening, train_rounds
+    from kws.spotting.rules import name_all
 
     listening = Listening(
         _recordings(arguments.talk, False),
         _recordings(arguments.held_out, False),
-        _recordings(arguments.stream, True),
+        name_all(_recordings(arguments.stream, True), recipe.data.keywords),
     )
     wanted = arguments.false_accepts_per_hour
 

@@ -8,10 +8,10 @@ second after the end; figures are the words missed at one false accept in ten ho
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from kws.audio.annotation import SpokenWord
+from kws.audio.annotation import Recording, SpokenWord
 from kws.errors import DataError
 from kws.recipe import DecoderConfig
 from kws.spotting.metrics import Share, share
@@ -119,6 +119,11 @@ def at_rate(counted: Sequence[Counted], most_per_hour: float) -> Counted | None:
 def passing(counted: Sequence[Counted], most: int = MOST_MLPERF) -> list[Counted]:
     """The thresholds at which neither misses nor false accepts are more than this."""
     return [one for one in counted if max(one.missed.count, one.false_accepts.count) <= most]
+
+
+def name_all(recordings: Sequence[Recording], keywords: Sequence[str]) -> list[Recording]:
+    """Recordings with their words named by :func:`name_words`; its errors."""
+    return [replace(one, words=name_words(one.words, keywords)) for one in recordings]
 
 
 def name_words(words: Sequence[SpokenWord], keywords: Sequence[str]) -> tuple[SpokenWord, ...]:

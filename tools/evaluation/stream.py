@@ -1,7 +1,7 @@
 """Figures of a detector on long recordings."""
 
 import argparse
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -60,11 +60,10 @@ def evaluate_stream(arguments: argparse.Namespace) -> None:
 
 def _recordings(arguments: argparse.Namespace, keywords: tuple[str, ...]) -> "list[Recording]":
     from kws.data.recordings import read_recordings
-    from kws.spotting.rules import name_words
+    from kws.spotting.rules import name_all
 
     found = [one for place in arguments.stream for one in read_recordings(place)]
-    found = [replace(one, words=name_words(one.words, keywords)) for one in found]
-    return found + [
+    return name_all(found, keywords) + [
         one for place in arguments.negatives for one in read_recordings(place, words_beside=False)
     ]
 
