@@ -10,6 +10,7 @@ from pathlib import Path
 from cli import run
 
 SMALL = Path(__file__).resolve().parents[1] / "recipes" / "speech_commands_8/gru_small/model.tflite"
+TABLES = ("sizes", "training", "features", "files", "calls", "listening", "steps")
 HOST = "a GRU over 49 frames of 40 log-mel bands, softmax of 10; TFLM arena on a 64-bit host"
 
 
@@ -19,33 +20,43 @@ def main() -> None:
         description="Sizes beside naive conversion, training speed beside Keras, features."
     )
     parser.add_argument(
+        "tables", nargs="*", metavar="TABLE", help=f"some of {', '.join(TABLES)} (default: all)"
+    )
+    parser.add_argument(
         "--out", type=Path, default=Path("build/bench.md"), help="default: build/bench.md"
     )
     arguments = parser.parse_args()
+    for name in arguments.tables:
+        if name not in TABLES:
+            parser.error(f"{name!r} is no table; expected some of {', '.join(TABLES)}")
 
     from kws.files import write_text
 
-    tables = [
-        (HOST, ("way", "file", "TFLM arena", "outcome"), size_rows()),
-        ("training, clips a second, one run", ("way", "clips/s", "ratio"), speed_rows()),
-        ("features, one core", ("way", "rate"), feature_rows()),
-        ("from sound files to features", ("way", "clips/s", "ratio"), preparation_rows()),
-        ("a call of gru_small, one run", ("engine", "microseconds", "ratio"), engine_rows()),
-        ("listening with gru_small, of one core", ("way", "share"), spotter_rows()),
-        ("a training step", ("part", "share of its time"), input_rows()),
-    ]
+    known = {
+        "sizes": (HOST, ("way", "file", "TFLM arena", "outcome"), size_rows),
+        "training": ("training, clips a second, one run", ("way", "clips/s", "ratio"), speed_rows),
+        "features": ("features, one core", ("way", "rate"), feature_rows),
+        "files": ("from sound files to features", ("way", "clips/s", "ratio"), preparation_rows),
+        "calls": ("a call of gru_small, one run", ("engine", "microseconds", "ratio"), engine_rows),
+        "listening": ("listening with gru_small, of one core", ("way", "share"), spotter_rows),
+        "steps": ("a training step", ("part", "share of its time"), input_rows),
+    }
+    wanted = arguments.tables or TABLES
+    tables = [(title, columns, rows()) for title, columns, rows in map(known.get, wanted)]
     show(tables)
     write_text(arguments.out, "\n".join(markdown(*table) for table in tables))
     print(f"written to {arguments.out}")
 
 
-def size_rows() -> list[tuple[str, ...]]:
-    """The naive ways, each in a process of its own, and ours."""
+def size_rows(
+    models: tuple[tuple[int, bool], ...] = ((64, False), (60, True)),
+) -> list[tuple[str, ...]]:
+    """The naive ways, each in a process of its own, and ours; models as units, bidirectional."""
     from kws.nn.naive import WAYS
 
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        for units, bidirectional in ((64, False), (60, True)):
+        for units, bidirectional in models:
             name = f"Bidirectional({units})" if bidirectional else f"GRU({units})"
             for way in WAYS:
                 file = Path(folder) / "naive.tflite"
