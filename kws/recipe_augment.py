@@ -30,9 +30,9 @@ class AugmentConfig(Section):
     """How training clips are varied, so that the model holds up in the world.
 
     In this order: the speaker (pitch), what is said before and after the word (context), speed and
-    shift, the room, what else is heard there (babble,
-    noise), the microphone (equalizer, band, clipping, gain), what is kept of it (codec). A kind
-    whose probability is 0 draws no random number: switching it on leaves the others as they were.
+    shift, the room, what else is heard there (babble, noise), the microphone (equalizer, band,
+    clipping, gain), what is kept of it (codec). A kind whose probability is 0 draws no random
+    number: switching it on leaves the others as they were.
     """
 
     copies: Annotated[int, Field(ge=1, le=100)] = 4

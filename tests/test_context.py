@@ -5,9 +5,9 @@ import pytest
 
 from kws.audio import io
 from kws.audio.augment import augment_clip
-from kws.audio.context import FADE_MS, GAP_MS, RATIO_DB, cut_out, lay_beside
+from kws.audio.context import GAP_MS, RATIO_DB, cut_out, lay_beside
 from kws.audio.noise import loud_power
-from kws.audio.splice import word_span
+from kws.audio.splice import FADE_MS, word_span
 from kws.audio.steps import Material
 from kws.data.examples import list_sources
 from kws.data.material import gather_material, pick_words

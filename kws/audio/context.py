@@ -5,13 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from kws.audio.noise import loud_power
-from kws.audio.splice import word_span
+from kws.audio.splice import FADE_MS, word_span
 
 GAP_MS = (20.0, 200.0)
 """Between two words; people leave no more within a sentence."""
 RATIO_DB = (-6.0, 6.0)
 """How much louder a neighbour's loud part is than the word's."""
-FADE_MS = 12.0
 SIDES = ((True, True), (True, False), (False, True))
 """Whether there is a word before, and one after; each as often."""
 
