@@ -38,6 +38,9 @@ class SpokenConfig(Section):
     sentences: Annotated[int, Field(ge=0, le=1_000_000)] = 0
     """Of common words, English, without keywords and ``unseen_words``: some three seconds each, cut
     into clips of ``unknown`` as ``data.negatives`` are."""
+    sentence_languages: list[str] = Field(default_factory=list)
+    """By whose rules espeak-ng's voices read the sentences, in turn, such as ``en-us``, ``de``;
+    where not given: eight accents of English."""
 
 
 class DataConfig(Section):

@@ -2,15 +2,17 @@
 
 import numpy as np
 import pytest
+from conftest import refused, run_tool
 
 from kws.audio.io import length_s, read
 from kws.data.examples import list_sources, more_sources
+from kws.data.recordings import read_recordings
 from kws.data.spoken import speak
 from kws.data.streams import holds
-from kws.data.talk import LONGEST, say_talk, talk_texts
+from kws.data.talk import LONGEST, say_talk, talk_texts, write_talk
 from kws.data.vocabulary import WORDS
 from kws.data.voices import RATE_HZ, espeak_voices
-from kws.errors import RecipeError
+from kws.errors import DataError, RecipeError
 from kws.recipe_io import parse_recipe
 
 TABOO = ("left", "go", "down", "on")
@@ -31,13 +33,13 @@ def test_words_are_words_and_stand_once():
 
 
 def test_texts_have_none_of_the_words_that_must_not_be_heard():
-    texts = talk_texts(300, TABOO, 1)
+    texts = talk_texts(300, TABOO, np.random.default_rng(1))
     assert not [text for text in texts for word in TABOO if holds(text, word)]
     assert any(holds(text, "never") for text in texts)
     assert all(len(text.split()) <= LONGEST + 5 for text in texts)
     assert len(set(texts)) > 250
-    assert talk_texts(10, TABOO, 1) == texts[:10]
-    assert talk_texts(10, TABOO, 2) != texts[:10]
+    assert talk_texts(10, TABOO, np.random.default_rng(1)) == texts[:10]
+    assert talk_texts(10, TABOO, np.random.default_rng(2)) != texts[:10]
 
 
 def test_sentences_are_spoken_by_many_and_finished_where_cut_short(tmp_path):
@@ -74,6 +76,42 @@ def test_training_hears_them_as_clips_of_unknown(tmp_path):
     assert len(more) == pytest.approx(2 * seconds, abs=4 * 2)
     other = recipe({"takes_per_keyword": 0, "near_misses": 0, "sentences": 5})
     assert speak(other, tmp_path / "spoken").talk != spoken.talk
+
+
+def test_talk_to_test_on_is_by_other_voices_and_other_sentences(tmp_path):
+    made = run_tool(
+        "prepare_data.py", "talk", "--without", *TABOO, "--sentences", 60, "--out", tmp_path / "a"
+    ).stdout
+    recordings = read_recordings(tmp_path / "a")
+    seconds = sum(length_s(one.path) for one in recordings)
+    assert f"{len(recordings)} recordings, {seconds / 60:.1f} minutes, 24 voices" in made
+    said = " ".join(word.word for one in recordings for word in one.words)
+    assert len(said.split()) > 60 * 4
+    assert not [word for word in TABOO if holds(said, word)]
+    trained = talk_texts(60, TABOO, np.random.default_rng([1, 11]))
+    assert not [text for text in trained if holds(said, text)]
+    again = [one.path.read_bytes() for one in recordings]
+    cast = [voice for voice in espeak_voices([], 1) if voice.split == "testing"]
+    write_talk(tmp_path / "b", 60, TABOO, cast, 1)
+    assert [one.path.read_bytes() for one in read_recordings(tmp_path / "b")] == again
+    with pytest.raises(DataError, match="already holds something; give --out another name"):
+        write_talk(tmp_path / "b", 60, TABOO, cast, 1)
+    with pytest.raises(DataError, match="0 sentences: expected at least 1"):
+        write_talk(tmp_path / "c", 0, TABOO, cast, 1)
+    message = refused(
+        "prepare_data.py", "talk", "--without", "go", "--out", tmp_path / "c", "--languages", "xx"
+    )
+    assert "xx" in message
+
+
+def test_sentences_are_read_by_the_rules_of_a_language(tmp_path):
+    english = recipe({"takes_per_keyword": 0, "near_misses": 0, "sentences": 2})
+    german = recipe(
+        {"takes_per_keyword": 0, "near_misses": 0, "sentences": 2, "sentence_languages": ["de"]}
+    )
+    (one,), (other,) = (speak(each, tmp_path).talk for each in (english, german))
+    assert one != other
+    assert (one / "000000.wav").read_bytes() != (other / "000000.wav").read_bytes()
 
 
 def test_without_the_class_unknown_there_can_be_none():

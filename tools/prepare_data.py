@@ -14,6 +14,7 @@ from prepare import (
     say,
     scenes,
     speech_commands,
+    talk,
     wake_mix,
 )
 
@@ -23,6 +24,7 @@ COMMANDS = {
     "check": check,
     "record": record,
     "say": say,
+    "talk": talk,
     "scenes": scenes,
     "wake-mix": wake_mix,
     "long-wav": long_wav,

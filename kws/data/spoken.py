@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from kws.data import talk as talking
+from kws.data.manifest import TESTING
 from kws.data.saying import VERSION, say_corpus
 from kws.data.saying_order import Order
 from kws.data.voices import espeak_voices
@@ -54,8 +55,12 @@ def speak(recipe: Recipe, folder: Path) -> Spoken:
     if not data.spoken.sentences:
         return Spoken(corpora)
     taboo = sorted({*data.keywords, *data.unseen})
-    talk = folder / _key([talking.VERSION, data.spoken.sentences, taboo, recipe.seed])
-    talking.say_talk(talk, data.spoken.sentences, taboo, voices, recipe.seed)
+    languages = data.spoken.sentence_languages
+    facts = [talking.VERSION, data.spoken.sentences, taboo, recipe.seed, *languages]
+    talk = folder / _key(facts)
+    # Voices of the testing split are left to tests.
+    cast = [one for one in espeak_voices(languages, recipe.seed) if one.split != TESTING]
+    talking.say_talk(talk, data.spoken.sentences, taboo, cast, recipe.seed)
     return Spoken(corpora, (talk,))
 
 

@@ -12,12 +12,14 @@ import numpy as np
 
 from kws.audio import io
 from kws.audio.noise import at_level
-from kws.data.manifest import TESTING
 from kws.data.sentences import SENTENCES
 from kws.data.speaking import write_all
-from kws.data.streams import LEVEL_DB, holds
+from kws.data.streams import LEVEL_DB, Line, holds, write_stream
 from kws.data.vocabulary import WORDS
 from kws.data.voices import RATE_HZ, Voice
+from kws.errors import DataError
+from kws.files import require_new
+from kws.progress import progress
 
 VERSION = 1
 """Raised whenever the code says something else from the same order"""
@@ -28,14 +30,15 @@ _READ = 0.2
 """Share of sentences that mean something"""
 
 
-def talk_texts(count: int, taboo: Sequence[str], seed: int) -> list[str]:
-    """Sentences without any of the ``taboo`` words.
+def talk_texts(
+    count: int, taboo: Sequence[str], rng: np.random.Generator, sentences: Sequence[str] = SENTENCES
+) -> list[str]:
+    """Sentences without any of the ``taboo`` words: of random words, and some of ``sentences``.
 
-    They follow from the seed; the first ones are the same whatever the count.
+    The first ones are the same whatever the count.
     """
     free = [word for word in WORDS if not any(holds(word, one) for one in taboo)]
-    read = [text for text in SENTENCES if not any(holds(text, one) for one in taboo)]
-    rng = np.random.default_rng([seed, 11])
+    read = [text for text in sentences if not any(holds(text, one) for one in taboo)]
     texts = []
     for _ in range(count):
         length, choice = int(rng.integers(SHORTEST, LONGEST + 1)), rng.random()
@@ -48,9 +51,9 @@ def talk_texts(count: int, taboo: Sequence[str], seed: int) -> list[str]:
 def say_talk(
     folder: Path, count: int, taboo: Sequence[str], voices: Sequence[Voice], seed: int
 ) -> None:
-    """Speak sentences into ``folder``, ``000000.wav`` and so on; what is there already stays.
+    """Speak sentences to train on into ``folder``, ``000000.wav`` and so on.
 
-    Voices of the testing split are left to tests.
+    What is there already stays.
 
     Raises
     ------
@@ -59,21 +62,51 @@ def say_talk(
     StorageError
         When a file cannot be written.
     """
-    cast = [voice for voice in voices if voice.split != TESTING] or list(voices)
-    texts = talk_texts(count, taboo, seed)
-    lines = [_Line(folder / f"{i:06d}.wav", i, text) for i, text in enumerate(texts)]
-    missing = [line for line in lines if not line.path.is_file()]
-    write_all(partial(_say, cast=cast, seed=seed), missing, "sentences")
+    texts = talk_texts(count, taboo, np.random.default_rng([seed, 11]))
+    sentences = [_Sentence(folder / f"{i:06d}.wav", i, text) for i, text in enumerate(texts)]
+    missing = [one for one in sentences if not one.path.is_file()]
+    write_all(partial(_say, cast=voices, seed=seed), missing, "sentences")
 
 
-class _Line(NamedTuple):
+def write_talk(
+    folder: Path, count: int, taboo: Sequence[str], voices: Sequence[Voice], seed: int
+) -> list[tuple[Path, float]]:
+    """Speak sentences to test on into ``folder``: long recordings, with pauses, over faint noise.
+
+    None of them is one that :func:`say_talk` says, whatever its seed.
+
+    Returns
+    -------
+    The recordings, and their lengths in seconds.
+
+    Raises
+    ------
+    DataError
+        When nothing is to be said, ``folder`` holds something, or espeak-ng is missing.
+    StorageError
+        When a file cannot be written.
+    """
+    if count < 1:
+        raise DataError(f"{count} sentences: expected at least 1, such as 1000 (about an hour)")
+    require_new(folder)
+    rng = np.random.default_rng([seed, 13])
+    texts = talk_texts(count, taboo, rng, sentences=())
+    cast = rng.integers(len(voices), size=count)
+    lines = [
+        Line(text, "", "", voices[int(cast[i])], (seed, 14, i)) for i, text in enumerate(texts)
+    ]
+    with progress("speaking talk", count, "sentences") as advance:
+        return write_stream(folder, "talk", lines, advance)
+
+
+class _Sentence(NamedTuple):
     path: Path
     number: int
     text: str
 
 
-def _say(line: _Line, cast: Sequence[Voice], seed: int) -> None:
-    rng = np.random.default_rng([seed, 12, line.number])
+def _say(sentence: _Sentence, cast: Sequence[Voice], seed: int) -> None:
+    rng = np.random.default_rng([seed, 12, sentence.number])
     voice = cast[int(rng.integers(len(cast)))]
-    audio = voice.say(line.text, rng).audio
-    io.write(line.path, at_level(audio, rng.uniform(*LEVEL_DB), RATE_HZ), RATE_HZ)
+    audio = voice.say(sentence.text, rng).audio
+    io.write(sentence.path, at_level(audio, rng.uniform(*LEVEL_DB), RATE_HZ), RATE_HZ)
