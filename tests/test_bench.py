@@ -33,6 +33,8 @@ def test_a_gru_is_a_ninth_of_what_naive_conversion_gives(monkeypatch):
     window = bytes_of(rows["this toolkit: GRU(64), int8 window"])
     assert stream[0] < window[0] < unrolled[0] / 9
     assert stream[1] < window[1] < unrolled[1] / 10
+    naive = bytes_of(rows["keras DS-CNN of MLPerf Tiny, full int8"])
+    assert bytes_of(rows["this toolkit: `dscnn_reference`, the same net"])[0] < naive[0]
 
 
 @pytest.mark.slow

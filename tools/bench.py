@@ -9,7 +9,8 @@ from pathlib import Path
 
 from cli import run
 
-SMALL = Path(__file__).resolve().parents[1] / "recipes" / "speech_commands_8/gru_small/model.tflite"
+BOX = Path(__file__).resolve().parents[1] / "recipes" / "speech_commands_8"
+SMALL, DSCNN = BOX / "gru_small/model.tflite", BOX / "dscnn_reference/model.tflite"
 TABLES = ("sizes", "training", "features", "files", "calls", "listening", "steps")
 HOST = "a GRU over 49 frames of 40 log-mel bands, softmax of 10; TFLM arena on a 64-bit host"
 
@@ -51,27 +52,34 @@ def main() -> None:
 def size_rows(
     models: tuple[tuple[int, bool], ...] = ((64, False), (60, True)),
 ) -> list[tuple[str, ...]]:
-    """The naive ways, each in a process of its own, and ours; models as units, bidirectional."""
+    """The naive ways, each in a process of its own, and ours; models as units, bidirectional.
+
+    The convolutional net that recurrent ones are compared with comes last.
+    """
     from kws.nn.naive import WAYS
 
     rows = []
-    with tempfile.TemporaryDirectory() as folder:
-        for units, bidirectional in models:
-            name = f"Bidirectional({units})" if bidirectional else f"GRU({units})"
-            for way in WAYS:
-                file = Path(folder) / "naive.tflite"
-                file.unlink(missing_ok=True)
-                call = f"convert_naively({way!r}, {units}, {bidirectional}, {str(file)!r})"
-                code = f"from kws.nn.naive import convert_naively; {call}"
-                result = subprocess.run(
-                    [sys.executable, "-c", code], capture_output=True, check=False
-                )
-                rows.append((f"keras {name}, {way}", *outcome(result.returncode, file)))
-            for form in ("window",) if bidirectional else ("stream", "window"):
-                rows.append(
-                    (f"**this toolkit: {name}, int8 {form}**", *ours(units, bidirectional, form))
-                )
+    for units, bidirectional in models:
+        name = f"Bidirectional({units})" if bidirectional else f"GRU({units})"
+        for way in WAYS:
+            made = naive(f"convert_naively({way!r}, {units}, {bidirectional}, path)")
+            rows.append((f"keras {name}, {way}", *made))
+        for form in ("window",) if bidirectional else ("stream", "window"):
+            rows.append(
+                (f"**this toolkit: {name}, int8 {form}**", *ours(units, bidirectional, form))
+            )
+    rows.append(("keras DS-CNN of MLPerf Tiny, full int8", *naive("convert_dscnn_naively(path)")))
+    rows.append(("this toolkit: `dscnn_reference`, the same net", *outcome(0, DSCNN)))
     return rows
+
+
+def naive(call: str) -> tuple[str, str, str]:
+    """What comes of a call of :mod:`kws.nn.naive` that writes a file to ``path``."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "naive.tflite"
+        code = f"from kws.nn.naive import *; path = {str(file)!r}; {call}"
+        result = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+        return outcome(result.returncode, file)
 
 
 def outcome(status: int, file: Path) -> tuple[str, str, str]:
