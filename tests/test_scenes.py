@@ -63,6 +63,19 @@ def test_words_are_where_the_labels_say_and_apart(data, tmp_path):
         assert spectrum.argmax() * RATE / len(part) == pytest.approx(HZ[one.word], abs=20)
 
 
+@pytest.mark.parametrize("others", [0, 2, 4])
+def test_as_many_other_words_as_are_wanted(data, tmp_path, others):
+    made = make_scenes(order(data, Scene("babble", 20), takes=1, others=others), tmp_path / "out")
+    keywords = made.words.pop("yes") + made.words.pop("no")
+    assert (keywords, sum(made.words.values())) == (2, others)
+    assert len(read_words(tmp_path / "out" / "babble_20dB.txt")) == 2 + others
+
+
+def test_fewer_other_words_than_none_are_refused(data, tmp_path):
+    with pytest.raises(DataError, match="-1 clips of other words: expected 0 or more"):
+        make_scenes(order(data, Scene("noise", 20), others=-1), tmp_path / "out")
+
+
 @pytest.mark.parametrize("background", ["noise", "babble", "speech"])
 @pytest.mark.parametrize("snr_db", [10.0, 0.0])
 def test_each_word_has_the_ratio_to_the_background(data, tmp_path, background, snr_db):

@@ -29,8 +29,9 @@ class SceneOrder:
     scenes: tuple[Scene, ...]
     split: str = "validation"
     takes: int = 12
-    """Clips of each keyword in each scene, or all where there are fewer; and as many of other
-    words as of all keywords"""
+    """Clips of each keyword in each scene, or all where there are fewer"""
+    others: int | None = None
+    """Clips of other words; where not given, as many as of all keywords"""
     speech: Path | None = None
     """Folder of recordings without keywords, for that background"""
     seed: int = 1
@@ -55,12 +56,14 @@ def make_scenes(order: SceneOrder, out: Path) -> Made:
     Raises
     ------
     DataError
-        When ``out`` holds something, a keyword has no clip, a scene is wanted twice, or there is
-        nothing to make a background of.
+        When ``out`` holds something, a keyword has no clip, a scene is wanted twice, a number is
+        negative, or there is nothing to make a background of.
     AudioError
         When a recording of speech cannot be used.
     """
     require_new(out)
+    if order.others is not None and order.others < 0:
+        raise DataError(f"{order.others} clips of other words: expected 0 or more")
     names = [scene.name for scene in order.scenes]
     if len(set(names)) < len(names) or not names:
         raise DataError("scenes: expected each background, ratio and gain once, and at least one")
@@ -68,12 +71,15 @@ def make_scenes(order: SceneOrder, out: Path) -> Made:
     rate = order.sample_rate_hz
     with progress("cutting words", len(chosen), "clips") as advance:
         words, without = cut_words(chosen, rate, advance)
+    keywords = [word for word in words if word[0] in order.keywords]
+    others = [word for word in words if word[0] not in order.keywords]
+    words = keywords + others[: order.others]
     root = order.data if order.data.is_dir() else order.data.parent
     speech, silent = _speech(order.speech, rate) if order.speech else ([], [])
     material = Material(
         words=tuple(words),
         noises=tuple(background_noises(root, rate)),
-        voices=tuple(sound for label, sound in words if label not in order.keywords),
+        voices=tuple(sound for _, sound in others),
         speech=tuple(speech),
     )
     seconds = {}
@@ -108,7 +114,7 @@ def _speech(folder: Path, rate_hz: int) -> tuple[list[np.ndarray | LongSpeech], 
 
 
 def _choose(order: SceneOrder) -> list[Clip]:
-    """Clips at random: ``takes`` a keyword, and as many other words as keywords in all."""
+    """Clips at random: ``takes`` a keyword, and as many other words, for babble, or more."""
     labels = (*order.keywords, UNKNOWN)
     clips = of_split(read_clips(order.data, labels), order.split, order.data)
     rng = np.random.default_rng([order.seed, 9])
@@ -122,7 +128,7 @@ def _choose(order: SceneOrder) -> list[Clip]:
             )
         chosen += _some(there, order.takes, rng)
     others = [clip for clip in clips if clip.label not in (*order.keywords, SILENCE)]
-    return chosen + _some(others, len(chosen), rng)
+    return chosen + _some(others, max(len(chosen), order.others or 0), rng)
 
 
 def _some(clips: Sequence[Clip], count: int, rng: np.random.Generator) -> list[Clip]:

@@ -28,6 +28,12 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--takes", type=int, default=12, metavar="N", help="clips a keyword (default 12)"
     )
     parser.add_argument(
+        "--others",
+        type=int,
+        metavar="N",
+        help="clips of other words (default: as many as of all keywords)",
+    )
+    parser.add_argument(
         "--background", nargs="+", choices=("noise", "babble", "speech"), default=["noise"]
     )
     parser.add_argument(
@@ -58,6 +64,7 @@ def main(arguments: argparse.Namespace) -> None:
         scenes=scenes,
         split=arguments.split,
         takes=arguments.takes,
+        others=arguments.others,
         speech=arguments.speech,
         seed=arguments.seed,
         sample_rate_hz=arguments.rate_hz,
