@@ -41,7 +41,8 @@ class TrainConfig(Section):
     loss: Literal["last", "max_pooling"] = "last"
     """``max_pooling``: a stream learns to fire at any moment (Sun et al. 2016). A clip's answer is
     that of the step where a keyword has its highest posterior. It is learned there, and, if it is a
-    keyword's, where its own keyword has it, else at the last step."""
+    keyword's, where its own keyword has it, else at the last step; the first ``loss_frames`` steps,
+    which may still be of the word before, are not learned from."""
     suppress: Annotated[float, Field(ge=0, le=100)] = 0.0
     """Weight of a loss that asks, at every step but the first, for no keyword but the clip's own.
 

@@ -114,15 +114,18 @@ def test_max_pooling_learns_at_the_highest_posteriors():
     np.testing.assert_allclose(chosen[0], first[[2, 1]], atol=1e-6)  # b's, the highest, and a's
     np.testing.assert_allclose(chosen[1], second[[1, 3]], atol=1e-6)  # any keyword's, and the last
     by_hand = (-np.log(0.1) - np.log(0.6) - np.log(0.3) - np.log(0.7)) / 4
-    found = loss_of(logits, targets, targets, recipe(loss="max_pooling"))
+    found = loss_of(logits, targets, targets, recipe(loss="max_pooling", loss_frames=1))
     assert float(found) == pytest.approx(by_hand, abs=1e-6)
+    later = (-np.log(0.1) - np.log(0.2) - np.log(0.4) - np.log(0.7)) / 4  # from the third step on
+    found = loss_of(logits, targets, targets, recipe(loss="max_pooling", loss_frames=2))
+    assert float(found) == pytest.approx(later, abs=1e-6)
 
 
 def test_gradients_of_max_pooling_reach_the_chosen_steps_alone():
     logits = tf.Variable(np.log(POSTERIORS).astype(np.float32))
     targets = tf.constant([[1.0, 0, 0, 0], [0, 0, 1.0, 0]])
     with tf.GradientTape() as tape:
-        loss = loss_of(logits, targets, targets, recipe(loss="max_pooling"))
+        loss = loss_of(logits, targets, targets, recipe(loss="max_pooling", loss_frames=1))
     reached = np.abs(tape.gradient(loss, logits).numpy()).sum(axis=2) > 0
     assert reached.tolist() == [[False, True, True, False], [False, True, False, True]]
 

@@ -25,10 +25,13 @@ def loss_of(logits: tf.Tensor, targets: tf.Tensor, taught: tf.Tensor, recipe: Re
     train, keywords = recipe.train, len(recipe.data.keywords)
     loss = _answer_loss(asked(logits, recipe), targets, taught, recipe)
     if train.suppress:
-        # A keyword that the clip before ended with may still be heard at first.
-        later = logits[:, min(train.loss_frames, logits.shape[1] - 1) :]
-        loss += train.suppress * suppression(later, targets, keywords)
+        loss += train.suppress * suppression(_settled(logits, recipe), targets, keywords)
     return loss
+
+
+def _settled(logits: tf.Tensor, recipe: Recipe) -> tf.Tensor:
+    """Without the first steps, at which a keyword of the clip before may still be heard."""
+    return logits[:, min(recipe.train.loss_frames, logits.shape[1] - 1) :]
 
 
 def _answer_loss(
@@ -36,7 +39,7 @@ def _answer_loss(
 ) -> tf.Tensor:
     train = recipe.train
     if pools(recipe):
-        logits = at_peaks(logits, targets, len(recipe.data.keywords))
+        logits = at_peaks(_settled(logits, recipe), targets, len(recipe.data.keywords))
     weights = _weights(targets, recipe)
     wanted = targets * (1 - train.label_smoothing) + train.label_smoothing / logits.shape[-1]
     loss = _cross_entropy(logits, wanted, weights)
