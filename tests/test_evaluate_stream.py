@@ -1,6 +1,7 @@
 """tools/evaluate.py --stream, with a model that hears tones: 1 kHz is "yes", 3 kHz is "no"."""
 
 import csv
+import hashlib
 import json
 
 import numpy as np
@@ -69,6 +70,9 @@ def test_misses_and_false_accepts_are_counted(evaluate, hearing, recordings, tmp
     assert row.split("│")[2].strip() == "3"
     assert out.index("│ 0.5 ") < out.index("│ 3 ")
     assert picture.read_bytes().startswith(b"\x89PNG")
+    assert list(values["by_condition"]) == ["distance_m"]
+    assert values["by_condition"]["distance_m"]["3"]["missed"]["count"] == 1
+    assert values["sha256"] == hashlib.sha256(hearing.read_bytes()).hexdigest()
 
 
 def test_recordings_without_keywords_add_hours_and_false_accepts(

@@ -22,11 +22,19 @@ def main() -> None:
         metavar="TEXT",
         help="whose clips they are, for the card: such as 'Name of the data set (author, year)'",
     )
+    parser.add_argument(
+        "--running",
+        type=Path,
+        metavar="FILE.json",
+        help="its figures in running sound, by evaluate.py --stream DIR --json FILE.json",
+    )
     arguments = parser.parse_args()
 
     from kws.report.publish import publish
 
-    out = publish(arguments.run, arguments.folder, arguments.data, arguments.data_name)
+    out = publish(
+        arguments.run, arguments.folder, arguments.data, arguments.data_name, arguments.running
+    )
     for path in (out.model, out.card, out.golden):
         print(f"{path}: {path.stat().st_size:,} bytes")
 

@@ -96,8 +96,8 @@ def running_text(recipe: Recipe) -> str:
     """What is to be expected of it in running sound, of which figures on clips tell nothing."""
     data = recipe.data
     if data.negatives or data.synthetic or (data.spoken and data.spoken.sentences):
-        return "How often it answers to running sound without a keyword was not measured here"
+        return "How often it answers to running sound without a keyword depends on that sound"
     return (
         "It was trained on single clips; such models answer to much of running sound that is no "
-        "keyword. How often was not measured here"
+        "keyword"
     )

@@ -1,6 +1,7 @@
 """A model card (Mitchell et al. 2019): what a trained model is, what it can do, and what not."""
 
 import shlex
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -25,6 +26,7 @@ def model_card(
     data_name: str = "",
     licence: str = "",
     seeds: Seeds | None = None,
+    running_rows: Sequence[str] = (),
 ) -> str:
     """The card as Markdown, the same for the same arguments.
 
@@ -35,6 +37,7 @@ def model_card(
     data_name : of the training clips, with who made them; empty where that was not said.
     licence : theirs, in a line; empty where their folder names none.
     seeds : what the recipe gave from several seeds, this run's among them.
+    running_rows : of :func:`kws.report.card_stream.running_rows`; none where that was not measured.
     """
     environment = page_environment(autoescape=False)  # it is Markdown
     environment.filters |= {"percent": card_lines.percent, "interval": card_lines.interval}
@@ -57,6 +60,7 @@ def model_card(
         unheard=_unheard(facts),
         seeds=seeds,
         seed_rows=_seed_rows(seeds) if seeds else [],
+        running_rows=running_rows,
         commands=_commands(recipe, facts, folder, recipe_file, data_name, seeds),
         path=f"{folder}/model.tflite",
     )

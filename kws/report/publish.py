@@ -12,6 +12,7 @@ from kws.recipe import Recipe
 from kws.recipe_io import read_recipe
 from kws.report.card_check import check_card
 from kws.report.card_data import licence_of
+from kws.report.card_stream import running_rows
 from kws.report.model_card import model_card
 from kws.report.run_facts import VerifiedFile, read_verified
 from kws.run import first_difference, open_run
@@ -46,7 +47,11 @@ class Published:
 
 
 def publish(
-    run_path: Path, folder: Path, data: Path | None = None, data_name: str = ""
+    run_path: Path,
+    folder: Path,
+    data: Path | None = None,
+    data_name: str = "",
+    running: Path | None = None,
 ) -> Published:
     """Copy a run's verified ``model.tflite`` into its recipe's folder, write card and golden clips.
 
@@ -56,6 +61,7 @@ def publish(
     folder : ``recipes/.../NAME``; the recipe is ``NAME.yaml`` in it, or beside it.
     data : the clips, where they have moved since the training.
     data_name : of the clips, with who made them, for the card.
+    running : what ``tools/evaluate.py --stream --json`` wrote of the run's model, for the card.
 
     Raises
     ------
@@ -73,6 +79,7 @@ def publish(
         raise RunError(f"{run.tflite}: not verified; python tools/convert.py {run_path} does it")
     facts = named[run.tflite.name]
     _check_file(model, facts, run_path)
+    rows = running_rows(running, hashlib.sha256(model).hexdigest(), metadata) if running else []
     split = load_split(
         data,
         recipe.data.labels,
@@ -93,6 +100,7 @@ def publish(
         data_name,
         licence_of(data),
         seeds_of(run_path),
+        rows,
     )
     write_bytes(out.model, model)
     write_golden(golden, out.golden)

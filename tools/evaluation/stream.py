@@ -1,6 +1,7 @@
 """Figures of a detector on long recordings."""
 
 import argparse
+import hashlib
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -119,12 +120,20 @@ def _as_json(
     return {
         **by_rules,
         "model": str(arguments.model),
+        "sha256": hashlib.sha256(arguments.model.read_bytes()).hexdigest(),
         "recipe": facts.recipe,
         "engine": arguments.engine,
         "decoder": facts.decoder.model_dump(),
         "threshold_choice": choice.model_dump() if choice else None,
         "tolerance": asdict(judge.tolerance),
         **asdict(judge.score(facts.decoder)),
+        "by_condition": {
+            name: {
+                value: asdict(scores)
+                for value, scores in judge.score_by(name, facts.decoder).items()
+            }
+            for name in judge.conditions
+        },
         "recordings": [
             {
                 "path": str(one.recording.path),
