@@ -41,13 +41,11 @@ class TrainConfig(Section):
     loss: Literal["last", "max_pooling"] = "last"
     """``max_pooling``: a stream learns to fire at any moment (Sun et al. 2016). A clip's answer is
     that of the step where a keyword has its highest posterior. It is learned there, and, if it is a
-    keyword's, where its own keyword has it, else at the last step; the first ``loss_frames`` steps,
-    which may still be of the word before, are not learned from."""
+    keyword's, where its own keyword has it, else at the last step."""
     suppress: Annotated[float, Field(ge=0, le=100)] = 0.0
-    """Weight of a loss that asks, at every step but the first, for no keyword but the clip's own.
+    """Weight of a loss that asks, at every step, for no keyword but the clip's own.
 
     Streams answer between words and within them too, where the loss at a clip's end never asks.
-    The first steps, ``loss_frames`` of them, may still be of the word before.
     """
     distill: DistillConfig | None = None
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
@@ -60,6 +58,7 @@ class TrainConfig(Section):
     """Share of training clips that start from the state another clip left, as in a stream.
 
     It rises from none at the first epoch to this at the last: a fresh model first learns words.
+    Their first ``loss_frames`` steps, which may still be of the word before, are not asked.
     """
     loss_frames: Annotated[int, Field(ge=1, le=100)] = 5
     """Streams learn on this many last steps of a clip, not the very last alone (loss: last)."""

@@ -85,39 +85,53 @@ POSTERIORS = [
 ]
 
 
+ALL = tf.ones((2, 4))
+"""All steps may be asked."""
+
+
 def test_suppression_by_hand():
     """The first clip is of a: b is wrong. The second is unknown: both are."""
     logits, targets = tf.math.log(tf.constant(POSTERIORS)), [[1.0, 0, 0, 0], [0, 0, 1.0, 0]]
     first = -np.log([0.8, 0.8, 0.3, 0.8]).mean()
     second = -np.log([0.8, 0.6, 0.65, 0.8]).mean()
-    found = suppression(logits, tf.constant(targets), 2)
+    found = suppression(logits, tf.constant(targets), 2, ALL)
     assert float(found) == pytest.approx((first + second) / 2, abs=1e-6)
-    mixed = suppression(logits[:1], tf.constant([[0.5, 0.5, 0, 0]]), 2)
+    mixed = suppression(logits[:1], tf.constant([[0.5, 0.5, 0, 0]]), 2, ALL[:1])
     assert float(mixed) == pytest.approx(0, abs=1e-6)
+    last = suppression(logits, tf.constant(targets), 2, tf.constant([[0.0, 0, 0, 1]] * 2))
+    assert float(last) == pytest.approx(-np.log([0.8, 0.8]).sum() / 8, abs=1e-6)
 
 
-def test_suppression_adds_to_the_loss_after_the_first_steps():
+def test_suppression_adds_to_the_loss_but_at_the_first_steps_of_clips_that_go_on():
     logits = tf.math.log(tf.constant(POSTERIORS))
     targets = tf.constant([[1.0, 0, 0, 0], [0, 0, 1.0, 0]])
-    plain = loss_of(logits, targets, targets, recipe(loss_frames=1))
-    both = loss_of(logits, targets, targets, recipe(loss_frames=1, suppress=0.5))
-    wanted = 0.5 * suppression(logits[:, 1:], targets, 2)
-    assert float(both - plain) == pytest.approx(float(wanted), abs=1e-6)
-    assert float(wanted) > 0.1
+    plain = loss_of(logits, targets, targets, recipe(loss_frames=2))
+    for carried, settled in (
+        (None, ALL),
+        ([[0.0], [0.0]], ALL),
+        ([[0.0], [1.0]], tf.constant([[1.0, 1, 1, 1], [0, 0, 1, 1]])),
+    ):
+        given = None if carried is None else tf.constant(carried)
+        both = loss_of(logits, targets, targets, recipe(loss_frames=2, suppress=0.5), given)
+        wanted = 0.5 * suppression(logits, targets, 2, settled)
+        assert float(both - plain) == pytest.approx(float(wanted), abs=1e-6)
+        assert float(wanted) > 0.1
 
 
 def test_max_pooling_learns_at_the_highest_posteriors():
     logits = tf.math.log(tf.constant(POSTERIORS))
     targets = tf.constant([[1.0, 0, 0, 0], [0, 0, 1.0, 0]])  # of a, and unknown
-    chosen = tf.nn.softmax(at_peaks(logits, targets, 2)).numpy()
+    chosen = tf.nn.softmax(at_peaks(logits, targets, 2, ALL)).numpy()
     first, second = np.array(POSTERIORS)
     np.testing.assert_allclose(chosen[0], first[[2, 1]], atol=1e-6)  # b's, the highest, and a's
     np.testing.assert_allclose(chosen[1], second[[1, 3]], atol=1e-6)  # any keyword's, and the last
     by_hand = (-np.log(0.1) - np.log(0.6) - np.log(0.3) - np.log(0.7)) / 4
-    found = loss_of(logits, targets, targets, recipe(loss="max_pooling", loss_frames=1))
+    found = loss_of(logits, targets, targets, recipe(loss="max_pooling"))
     assert float(found) == pytest.approx(by_hand, abs=1e-6)
-    later = (-np.log(0.1) - np.log(0.2) - np.log(0.4) - np.log(0.7)) / 4  # from the third step on
-    found = loss_of(logits, targets, targets, recipe(loss="max_pooling", loss_frames=2))
+    # The first clip goes on from another's state: it is asked from its third step on.
+    later = (-np.log(0.1) - np.log(0.2) - np.log(0.3) - np.log(0.7)) / 4
+    one = recipe(loss="max_pooling", loss_frames=2)
+    found = loss_of(logits, targets, targets, one, tf.constant([[1.0], [0.0]]))
     assert float(found) == pytest.approx(later, abs=1e-6)
 
 
@@ -125,7 +139,7 @@ def test_gradients_of_max_pooling_reach_the_chosen_steps_alone():
     logits = tf.Variable(np.log(POSTERIORS).astype(np.float32))
     targets = tf.constant([[1.0, 0, 0, 0], [0, 0, 1.0, 0]])
     with tf.GradientTape() as tape:
-        loss = loss_of(logits, targets, targets, recipe(loss="max_pooling", loss_frames=1))
+        loss = loss_of(logits, targets, targets, recipe(loss="max_pooling"))
     reached = np.abs(tape.gradient(loss, logits).numpy()).sum(axis=2) > 0
     assert reached.tolist() == [[False, True, True, False], [False, True, False, True]]
 

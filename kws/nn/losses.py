@@ -15,31 +15,49 @@ def pools(recipe: Recipe) -> bool:
     return recipe.train.loss == "max_pooling"
 
 
-def loss_of(logits: tf.Tensor, targets: tf.Tensor, taught: tf.Tensor, recipe: Recipe) -> tf.Tensor:
+def loss_of(
+    logits: tf.Tensor,
+    targets: tf.Tensor,
+    taught: tf.Tensor,
+    recipe: Recipe,
+    carried: tf.Tensor | None = None,
+) -> tf.Tensor:
     """What asks for the labels, for the teachers' answers, and for no other keyword anywhere.
 
     Parameters
     ----------
     logits : (batch, steps, classes), of all steps. targets, taught : (batch, classes).
+    carried : (batch, 1), 1 where a clip starts from the state that another left; where not given,
+        none does.
     """
     train, keywords = recipe.train, len(recipe.data.keywords)
-    loss = _answer_loss(asked(logits, recipe), targets, taught, recipe)
+    settled = _settled(logits, recipe, carried)
+    loss = _answer_loss(logits, targets, taught, recipe, settled)
     if train.suppress:
-        loss += train.suppress * suppression(_settled(logits, recipe), targets, keywords)
+        loss += train.suppress * suppression(logits, targets, keywords, settled)
     return loss
 
 
-def _settled(logits: tf.Tensor, recipe: Recipe) -> tf.Tensor:
-    """Without the first steps, at which a keyword of the clip before may still be heard."""
-    return logits[:, min(recipe.train.loss_frames, logits.shape[1] - 1) :]
+def _settled(logits: tf.Tensor, recipe: Recipe, carried: tf.Tensor | None) -> tf.Tensor:
+    """Steps (batch, steps), 1 but for the first ones of a clip that goes on from another's state.
+
+    There a keyword of the clip before may still be heard.
+    """
+    steps = logits.shape[1]
+    later = tf.range(steps) >= min(recipe.train.loss_frames, steps - 1)
+    if carried is None:
+        return tf.ones_like(logits[..., 0])
+    return tf.maximum(1.0 - carried, tf.cast(later, carried.dtype)[None])
 
 
 def _answer_loss(
-    logits: tf.Tensor, targets: tf.Tensor, taught: tf.Tensor, recipe: Recipe
+    logits: tf.Tensor, targets: tf.Tensor, taught: tf.Tensor, recipe: Recipe, settled: tf.Tensor
 ) -> tf.Tensor:
     train = recipe.train
     if pools(recipe):
-        logits = at_peaks(_settled(logits, recipe), targets, len(recipe.data.keywords))
+        logits = at_peaks(logits, targets, len(recipe.data.keywords), settled)
+    else:
+        logits = asked(logits, recipe)
     weights = _weights(targets, recipe)
     wanted = targets * (1 - train.label_smoothing) + train.label_smoothing / logits.shape[-1]
     loss = _cross_entropy(logits, wanted, weights)
@@ -51,22 +69,26 @@ def _answer_loss(
     return (1 - share) * loss + share * warmth**2 * teaching
 
 
-def suppression(logits: tf.Tensor, targets: tf.Tensor, keywords: int) -> tf.Tensor:
+def suppression(
+    logits: tf.Tensor, targets: tf.Tensor, keywords: int, settled: tf.Tensor
+) -> tf.Tensor:
     """How much posterior other keywords have than a clip's own, at all steps alike.
 
-    The mean over steps of ``-log(1 - p)``, where p is the posterior of all keywords that the clip
-    is not: what a step between words, or within a word, would be falsely accepted for.
+    The mean over steps, 0 where not settled, of ``-log(1 - p)``, where p is the posterior of all
+    keywords that the clip is not: what a step between words, or within a word, would be falsely
+    accepted for.
 
     Parameters
     ----------
     logits : (batch, steps, classes), of all steps. targets : (batch, classes).
     keywords : how many of the classes, the first ones.
+    settled : (batch, steps), 1 of steps that count, else 0.
     """
     is_keyword = tf.range(logits.shape[-1]) < keywords
     wrong = tf.logical_and(is_keyword, targets <= 0)[:, None]
     allowed = tf.where(wrong, tf.constant(-1e9, logits.dtype), logits)
     missing = tf.reduce_logsumexp(logits, axis=-1) - tf.reduce_logsumexp(allowed, axis=-1)
-    return tf.reduce_mean(missing)
+    return tf.reduce_mean(missing * settled)
 
 
 def divergence(wanted: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
@@ -75,7 +97,7 @@ def divergence(wanted: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     return tf.reduce_mean(tf.reduce_sum(tf.nn.softmax(wanted) * difference, axis=-1))
 
 
-def at_peaks(logits: tf.Tensor, targets: tf.Tensor, keywords: int) -> tf.Tensor:
+def at_peaks(logits: tf.Tensor, targets: tf.Tensor, keywords: int, settled: tf.Tensor) -> tf.Tensor:
     """The logits at two steps of each clip, by which max-pooling learns (Sun et al. 2016).
 
     One is where any keyword has its highest posterior, for it decides the clip's answer. The other
@@ -86,6 +108,7 @@ def at_peaks(logits: tf.Tensor, targets: tf.Tensor, keywords: int) -> tf.Tensor:
     ----------
     logits : (batch, steps, classes). targets : (batch, classes); the largest is the clip's class.
     keywords : how many of the classes, the first ones.
+    settled : (batch, steps), 1 of steps that may be chosen, else 0.
 
     Returns
     -------
@@ -93,7 +116,7 @@ def at_peaks(logits: tf.Tensor, targets: tf.Tensor, keywords: int) -> tf.Tensor:
     """
     steps, label = logits.shape[1], tf.argmax(targets, axis=1)
     own = tf.one_hot(label, logits.shape[-1])[:, None]
-    posteriors = tf.stop_gradient(tf.nn.softmax(logits))
+    posteriors = tf.stop_gradient(tf.nn.softmax(logits)) * settled[..., None]
     any_peak = tf.argmax(tf.reduce_max(posteriors[..., :keywords], axis=-1), axis=1)
     own_peak = tf.argmax(tf.reduce_sum(posteriors * own, axis=-1), axis=1)
     other = tf.where(label < keywords, own_peak, tf.constant(steps - 1, own_peak.dtype))

@@ -76,12 +76,12 @@ def part_function(
         dropout = None if quantized else Dropout(seed, *rates, Part(index, count))
         with tf.GradientTape() as tape:
             logits, after = model(features, state, dropout)
-            loss = total = loss_of(logits, targets, taught, recipe)
+            loss = total = loss_of(logits, targets, taught, recipe, carried)
             if quantized:
                 model.set_mode("float")
                 exact = model(features, state)[0]
                 model.set_mode("int8")
-                total += FLOAT_WEIGHT * loss_of(exact, targets, taught, recipe)
+                total += FLOAT_WEIGHT * loss_of(exact, targets, taught, recipe, carried)
                 total += AGREEMENT_WEIGHT * divergence(
                     tf.stop_gradient(asked(exact, recipe)), asked(logits, recipe)
                 )
