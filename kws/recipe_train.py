@@ -40,8 +40,9 @@ class TrainConfig(Section):
     """How much a class's clips count in the loss; 1 where not named."""
     loss: Literal["last", "max_pooling"] = "last"
     """``max_pooling``: a stream learns to fire at any moment (Sun et al. 2016). A clip's answer is
-    that of the step where a keyword has its highest posterior. It is learned there, and, if it is a
-    keyword's, where its own keyword has it, else at the last step."""
+    that of the step where a keyword has its highest posterior. It is learned where a keyword has
+    its highest mean over ``loss_frames`` steps, and, if it is a keyword's, where its own keyword
+    has it, else at the last ones."""
     suppress: Annotated[float, Field(ge=0, le=100)] = 0.0
     """Weight of a loss that asks, at every step, for no keyword but the clip's own.
 
@@ -61,7 +62,7 @@ class TrainConfig(Section):
     Their first ``loss_frames`` steps, which may still be of the word before, are not asked.
     """
     loss_frames: Annotated[int, Field(ge=1, le=100)] = 5
-    """Streams learn on this many last steps of a clip, not the very last alone (loss: last)."""
+    """Streams learn on this many steps at a clip's end, or at a peak, not on one alone."""
     patience: Annotated[int, Field(ge=1, le=10_000)] | None = None
     """Epochs without a better validation accuracy after which a phase ends; none where not given.
 

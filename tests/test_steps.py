@@ -121,25 +121,34 @@ def test_suppression_adds_to_the_loss_but_at_the_first_steps_of_clips_that_go_on
 def test_max_pooling_learns_at_the_highest_posteriors():
     logits = tf.math.log(tf.constant(POSTERIORS))
     targets = tf.constant([[1.0, 0, 0, 0], [0, 0, 1.0, 0]])  # of a, and unknown
-    chosen = tf.nn.softmax(at_peaks(logits, targets, 2, ALL)).numpy()
+    chosen = tf.nn.softmax(at_peaks(logits, targets, 2, ALL, 1)).numpy()
     first, second = np.array(POSTERIORS)
     np.testing.assert_allclose(chosen[0], first[[2, 1]], atol=1e-6)  # b's, the highest, and a's
     np.testing.assert_allclose(chosen[1], second[[1, 3]], atol=1e-6)  # any keyword's, and the last
     by_hand = (-np.log(0.1) - np.log(0.6) - np.log(0.3) - np.log(0.7)) / 4
-    found = loss_of(logits, targets, targets, recipe(loss="max_pooling"))
+    found = loss_of(logits, targets, targets, recipe(loss="max_pooling", loss_frames=1))
     assert float(found) == pytest.approx(by_hand, abs=1e-6)
-    # The first clip goes on from another's state: it is asked from its third step on.
-    later = (-np.log(0.1) - np.log(0.2) - np.log(0.3) - np.log(0.7)) / 4
+
+
+def test_max_pooling_learns_at_the_highest_means():
+    """Over two steps. The first clip goes on from another's state: only its last two are asked."""
+    logits = tf.math.log(tf.constant(POSTERIORS))
+    targets = tf.constant([[1.0, 0, 0, 0], [0, 0, 1.0, 0]])
+    first, second = 2 * [0.1, 0.2], [0.4, 0.3, 0.4, 0.7]
+    by_hand = -np.log(first + second).mean()
     one = recipe(loss="max_pooling", loss_frames=2)
     found = loss_of(logits, targets, targets, one, tf.constant([[1.0], [0.0]]))
-    assert float(found) == pytest.approx(later, abs=1e-6)
+    assert float(found) == pytest.approx(by_hand, abs=1e-6)
+    whole = loss_of(logits, targets, targets, recipe(loss="max_pooling", loss_frames=9))
+    plain = loss_of(logits, targets, targets, recipe(loss_frames=4))
+    assert float(whole) == pytest.approx(float(plain), abs=1e-6)
 
 
 def test_gradients_of_max_pooling_reach_the_chosen_steps_alone():
     logits = tf.Variable(np.log(POSTERIORS).astype(np.float32))
     targets = tf.constant([[1.0, 0, 0, 0], [0, 0, 1.0, 0]])
     with tf.GradientTape() as tape:
-        loss = loss_of(logits, targets, targets, recipe(loss="max_pooling"))
+        loss = loss_of(logits, targets, targets, recipe(loss="max_pooling", loss_frames=1))
     reached = np.abs(tape.gradient(loss, logits).numpy()).sum(axis=2) > 0
     assert reached.tolist() == [[False, True, True, False], [False, True, False, True]]
 

@@ -55,7 +55,7 @@ def _answer_loss(
 ) -> tf.Tensor:
     train = recipe.train
     if pools(recipe):
-        logits = at_peaks(logits, targets, len(recipe.data.keywords), settled)
+        logits = at_peaks(logits, targets, len(recipe.data.keywords), settled, train.loss_frames)
     else:
         logits = asked(logits, recipe)
     weights = _weights(targets, recipe)
@@ -97,10 +97,12 @@ def divergence(wanted: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     return tf.reduce_mean(tf.reduce_sum(tf.nn.softmax(wanted) * difference, axis=-1))
 
 
-def at_peaks(logits: tf.Tensor, targets: tf.Tensor, keywords: int, settled: tf.Tensor) -> tf.Tensor:
-    """The logits at two steps of each clip, by which max-pooling learns (Sun et al. 2016).
+def at_peaks(
+    logits: tf.Tensor, targets: tf.Tensor, keywords: int, settled: tf.Tensor, width: int
+) -> tf.Tensor:
+    """The logits at two runs of steps of each clip, by which max-pooling learns (Sun et al. 2016).
 
-    One is where any keyword has its highest posterior, for it decides the clip's answer. The other
+    One is where any keyword has its highest mean posterior, which is what a decoder asks. The other
     is, of a keyword's clip, where its own keyword has it; of another clip the last. Without the
     first one, a keyword that fires where another is said would cost nothing.
 
@@ -108,19 +110,24 @@ def at_peaks(logits: tf.Tensor, targets: tf.Tensor, keywords: int, settled: tf.T
     ----------
     logits : (batch, steps, classes). targets : (batch, classes); the largest is the clip's class.
     keywords : how many of the classes, the first ones.
-    settled : (batch, steps), 1 of steps that may be chosen, else 0.
+    settled : (batch, steps), 1 of steps whose posteriors count, else 0.
+    width : steps of a run; all where a clip has fewer.
 
     Returns
     -------
-    (batch, 2, classes)
+    (batch, 2 * width, classes)
     """
     steps, label = logits.shape[1], tf.argmax(targets, axis=1)
+    width = min(width, steps)
     own = tf.one_hot(label, logits.shape[-1])[:, None]
     posteriors = tf.stop_gradient(tf.nn.softmax(logits)) * settled[..., None]
-    any_peak = tf.argmax(tf.reduce_max(posteriors[..., :keywords], axis=-1), axis=1)
-    own_peak = tf.argmax(tf.reduce_sum(posteriors * own, axis=-1), axis=1)
-    other = tf.where(label < keywords, own_peak, tf.constant(steps - 1, own_peak.dtype))
-    return tf.one_hot(tf.stack([any_peak, other], axis=1), steps) @ logits
+    means = tf.nn.avg_pool1d(posteriors, width, 1, "VALID")
+    any_peak = tf.argmax(tf.reduce_max(means[..., :keywords], axis=-1), axis=1)
+    own_peak = tf.argmax(tf.reduce_sum(means * own, axis=-1), axis=1)
+    other = tf.where(label < keywords, own_peak, tf.constant(steps - width, own_peak.dtype))
+    starts = tf.repeat(tf.stack([any_peak, other], axis=1), width, axis=1)
+    along = tf.tile(tf.range(width, dtype=starts.dtype), [2])
+    return tf.one_hot(starts + along, steps) @ logits
 
 
 def peak_answer(posteriors: tf.Tensor, keywords: int) -> tf.Tensor:
