@@ -114,13 +114,28 @@ class Drawn:
     def __init__(self, rng):
         self.rng = rng
 
-    def suggest_int(self, name, low, high, *, step=1, log=False):
-        del name, log
+    def suggest_int(self, name, low, high, *, step=1):
+        del name
         return int(low + step * self.rng.integers((high - low) // step + 1))
 
     def suggest_categorical(self, name, choices):
         del name
         return choices[self.rng.integers(len(choices))]
+
+
+def test_widths_are_drawn_by_their_root(tone_recipe):
+    class Widest(Smallest):
+        def suggest_int(self, name, low, high, *, step=1):
+            del name
+            return high - (high - low) % step
+
+    recipe = changed(tone_recipe)
+    assert candidate(recipe, Smallest()).model.units == [8]
+    assert candidate(recipe, Widest()).model.units == [256, 256]
+    drawn = [candidate(recipe, Drawn(np.random.default_rng(i))) for i in range(300)]
+    units = [width for one in drawn for width in one.model.units]
+    assert np.median(units) == pytest.approx(90, abs=12)  # the mean root's; evenly: 132
+    assert len(set(units)) == 14
 
 
 def test_whatever_is_drawn_is_a_recipe(tone_recipe):
