@@ -14,7 +14,11 @@ if TYPE_CHECKING:
 
 
 def evaluate_stream(arguments: argparse.Namespace) -> None:
-    """Hear them, show the figures, choose thresholds where that is asked for."""
+    """Hear them, show the figures, choose thresholds where that is asked for.
+
+    A ModelError where these are to be written and would be no use.
+    """
+    from kws.errors import ModelError
     from kws.files import write_json
     from kws.report.stream_tables import choice_sentence, print_stream
     from kws.spotting.hearing import calls_per_second, hear_all
@@ -51,12 +55,14 @@ def evaluate_stream(arguments: argparse.Namespace) -> None:
 
         plot_trade_off(judge, facts.decoder, arguments.plot)
         print(f"written: {arguments.plot}")
+    if arguments.write and point and not point.fault:
+        _write(arguments, before, facts)
     if arguments.json:
         write_json(arguments.json, _as_json(arguments, facts, judge, counted))
     if arguments.save_false_accepts:
         _save_false_accepts(arguments, facts, judge)
-    if arguments.write and point:
-        _write(arguments, point, before, facts)
+    if arguments.write and point and point.fault:
+        raise ModelError(f"{arguments.model}: thresholds not written: {point.fault}")
 
 
 def _recordings(arguments: argparse.Namespace, keywords: tuple[str, ...]) -> "list[Recording]":
@@ -89,17 +95,12 @@ def _save_false_accepts(
         print(f"{mined.beside_words} left out: a keyword is said within their sound")
 
 
-def _write(
-    arguments: argparse.Namespace, point: "Chosen", before: "Metadata", facts: "Metadata"
-) -> None:
-    """Write the facts with the thresholds; a ModelError where these would be no use."""
-    from kws.errors import ModelError
+def _write(arguments: argparse.Namespace, before: "Metadata", facts: "Metadata") -> None:
+    """Write the facts with the thresholds into the model file."""
     from kws.files import write_bytes
     from kws.tflite.metadata import read_bytes
     from kws.tflite.pack import with_metadata
 
-    if point.fault:
-        raise ModelError(f"{arguments.model}: thresholds not written: {point.fault}")
     data = with_metadata(read_bytes(arguments.model), facts, str(arguments.model))
     write_bytes(arguments.model, data)
     print(f"{arguments.model}: thresholds written")
