@@ -16,6 +16,7 @@ from kws.audio.io import fit, write
 
 ROOT = Path(__file__).resolve().parents[1]
 COMPILED = pytest.StashKey[tempfile.TemporaryDirectory]()
+UNOPTIMIZED = "--xla_backend_optimization_level=0"
 LONGEST = ("test_tools.py", "test_training.py", "test_distribution.py", "test_resume.py")
 """Files that take minutes: begun first, so that no worker is left alone with one at the end."""
 
@@ -29,8 +30,7 @@ def pytest_configure(config):
         config.stash[COMPILED] = tempfile.TemporaryDirectory()
         place = f"--tf_xla_persistent_cache_directory={config.stash[COMPILED].name}"
         os.environ["TF_XLA_FLAGS"] = f"{os.environ.get('TF_XLA_FLAGS', '')} {place}".strip()
-        level = "--xla_backend_optimization_level=0"
-        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {level}".strip()
+        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {UNOPTIMIZED}".strip()
 
 
 def pytest_collection_modifyitems(items):
@@ -136,6 +136,11 @@ def run_tool(tool: str, *arguments, status: int = 0, **options) -> subprocess.Co
     result = subprocess.run(command, capture_output=True, text=True, check=False, **options)
     assert result.returncode == status, result.stdout + result.stderr
     return result
+
+
+def optimized() -> dict[str, str]:
+    """The environment in which programs compile as they do outside tests: for longer trainings."""
+    return {**os.environ, "XLA_FLAGS": os.environ["XLA_FLAGS"].replace(UNOPTIMIZED, "").strip()}
 
 
 def refused(tool: str, *arguments, **options) -> str:

@@ -3,7 +3,7 @@
 import sys
 
 import pytest
-from conftest import ROOT, run_tool
+from conftest import ROOT, optimized, run_tool
 
 
 def cells_of(text: str) -> dict[str, list[str]]:
@@ -41,7 +41,7 @@ def test_a_gru_is_a_ninth_of_what_naive_conversion_gives(monkeypatch):
 def test_bench_writes_its_tables(tmp_path):
     """Those that take seconds, and the speed of training; sizes are above."""
     wanted = ("training", "features", "calls", "listening", "steps")
-    run_tool("bench.py", *wanted, "--out", tmp_path / "bench.md")
+    run_tool("bench.py", *wanted, "--out", tmp_path / "bench.md", env=optimized())
     rows = cells_of((tmp_path / "bench.md").read_text())
     assert rows["keras.layers.GRU, float"][1] == "1.00"
     assert float(rows["the C engine, gcc -O3"][1]) > 1

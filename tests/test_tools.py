@@ -10,7 +10,7 @@ import time
 
 import numpy as np
 import pytest
-from conftest import ROOT, TONES, refused, run_tool
+from conftest import ROOT, TONES, optimized, refused, run_tool
 from tones import RATE, chirp
 
 from kws.audio.io import write
@@ -184,7 +184,8 @@ def test_real_speech_end_to_end(speech_data, tmp_path):
     options = [part for change in changes for part in ("--set", change)]
     out = tmp_path / "run"
     recipe = ROOT / "recipes" / "speech_commands_8" / "gru_stream.yaml"
-    run_tool("train.py", recipe, "--data", speech_data / "speech_commands", "--out", out, *options)
+    data = ("--data", speech_data / "speech_commands")
+    run_tool("train.py", recipe, *data, "--out", out, *options, env=optimized())
     run_tool("convert.py", out)
     found = json.loads((out / "metrics.json").read_text())["verification"]["model.tflite"]
     rows = {row["name"]: row for row in found["rows"]}
