@@ -48,6 +48,7 @@ def test_keywords_and_what_sounds_like_them_are_trained_on(root, tmp_path):
     found = load_examples(recipe(FEW), root, "training", cache)
     corpora = sorted((tmp_path / "runs" / SPOKEN).iterdir())
     clips = [clip for corpus in corpora for clip in read_manifest(corpus / NAME)]
+    assert {clip.split for clip in clips} == {"training", "validation"}  # tests have their own
     keywords = [clip for clip in clips if clip.label in ("yes", "down")]
     assert len(keywords) == 2 * 5 + 2 * 2  # the near misses' corpus has takes of them too
     assert len({clip.path.read_bytes() for clip in clips}) == len(clips)  # none is said twice

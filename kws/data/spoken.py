@@ -6,7 +6,7 @@ heard as voices of their own, unless those voices say the keywords too.
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,11 @@ from kws.data import talk as talking
 from kws.data.manifest import TESTING
 from kws.data.saying import VERSION, say_corpus
 from kws.data.saying_order import Order
-from kws.data.voices import espeak_voices
+from kws.data.voices import Voice, espeak_voices
 from kws.recipe import Recipe
 
+CAST = 2
+"""Raised whenever other voices speak the same order"""
 SPOKEN = "spoken"
 """Folder of the corpora, beside the cache of features"""
 
@@ -48,20 +50,24 @@ def speak(recipe: Recipe, folder: Path) -> Spoken:
     data = recipe.data
     if data.spoken is None:
         return Spoken()
-    orders, voices = list(_orders(recipe)), espeak_voices([], recipe.seed)
-    corpora = tuple(folder / _key([VERSION, asdict(order)]) for order in orders)
+    orders = list(_orders(recipe))
+    corpora = tuple(folder / _key([VERSION, CAST, asdict(order)]) for order in orders)
     for order, corpus in zip(orders, corpora, strict=True):
-        say_corpus(order, voices, corpus)
+        say_corpus(order, _voices([], recipe.seed), corpus)
     if not data.spoken.sentences:
         return Spoken(corpora)
     taboo = sorted({*data.keywords, *data.unseen})
     languages = data.spoken.sentence_languages
     facts = [talking.VERSION, data.spoken.sentences, taboo, recipe.seed, *languages]
     talk = folder / _key(facts)
-    # Voices of the testing split are left to tests.
-    cast = [one for one in espeak_voices(languages, recipe.seed) if one.split != TESTING]
+    cast = _voices(languages, recipe.seed)
     talking.say_talk(talk, data.spoken.sentences, taboo, cast, recipe.seed)
     return Spoken(corpora, (talk,))
+
+
+def _voices(languages: Sequence[str], seed: int) -> list[Voice]:
+    """Those of the testing split are left to tests, such as ``prepare_data.py talk``."""
+    return [voice for voice in espeak_voices(languages, seed) if voice.split != TESTING]
 
 
 def _orders(recipe: Recipe) -> Iterator[Order]:
