@@ -50,16 +50,15 @@ def speak(recipe: Recipe, folder: Path) -> Spoken:
     data = recipe.data
     if data.spoken is None:
         return Spoken()
-    orders = list(_orders(recipe))
+    orders, voices = list(_orders(recipe)), _voices([], recipe.seed)
     corpora = tuple(folder / _key([VERSION, CAST, asdict(order)]) for order in orders)
     for order, corpus in zip(orders, corpora, strict=True):
-        say_corpus(order, _voices([], recipe.seed), corpus)
+        say_corpus(order, voices, corpus)
     if not data.spoken.sentences:
         return Spoken(corpora)
     taboo = sorted({*data.keywords, *data.unseen})
     languages = data.spoken.sentence_languages
-    facts = [talking.VERSION, data.spoken.sentences, taboo, recipe.seed, *languages]
-    talk = folder / _key(facts)
+    talk = folder / _key([talking.VERSION, data.spoken.sentences, taboo, recipe.seed, *languages])
     cast = _voices(languages, recipe.seed)
     talking.say_talk(talk, data.spoken.sentences, taboo, cast, recipe.seed)
     return Spoken(corpora, (talk,))

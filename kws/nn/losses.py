@@ -43,10 +43,10 @@ def _settled(logits: tf.Tensor, recipe: Recipe, carried: tf.Tensor | None) -> tf
 
     There a keyword of the clip before may still be heard.
     """
-    steps = logits.shape[1]
-    later = tf.range(steps) >= min(recipe.train.loss_frames, steps - 1)
     if carried is None:
         return tf.ones_like(logits[..., 0])
+    steps = logits.shape[1]
+    later = tf.range(steps) >= min(recipe.train.loss_frames, steps - 1)
     return tf.maximum(1.0 - carried, tf.cast(later, carried.dtype)[None])
 
 

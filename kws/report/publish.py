@@ -78,8 +78,8 @@ def publish(
     if run.tflite.name not in named:
         raise RunError(f"{run.tflite}: not verified; python tools/convert.py {run_path} does it")
     facts = named[run.tflite.name]
-    _check_file(model, facts, run_path)
-    rows = running_rows(running, hashlib.sha256(model).hexdigest(), metadata) if running else []
+    sha256 = _check_file(model, facts, run_path)
+    rows = running_rows(running, sha256, metadata) if running else []
     split = load_split(
         data,
         recipe.data.labels,
@@ -144,8 +144,8 @@ def _check_recipe(run_path: Path, recipe: Recipe, out: Published) -> None:
         )
 
 
-def _check_file(data: bytes, facts: VerifiedFile, run_path: Path) -> None:
-    """That the file is the one that was verified."""
+def _check_file(data: bytes, facts: VerifiedFile, run_path: Path) -> str:
+    """That the file is the one that was verified; gives its SHA-256."""
     where, again = run_path / facts.file, f"python tools/convert.py {run_path} --form {facts.form}"
     again += " --state internal" if facts.state == "internal" else ""
     if facts.sha256 is None:
@@ -158,6 +158,7 @@ def _check_file(data: bytes, facts: VerifiedFile, run_path: Path) -> None:
             f"{where}: is not the file that was verified (another SHA-256 than in metrics.json); "
             f"convert it again: {again}"
         )
+    return facts.sha256
 
 
 def _named(path: Path) -> str:
