@@ -168,9 +168,20 @@ def note_minutes(run: RunFolder, minutes: float) -> None:
     write_json(run.facts, {**read_json(run.facts), "training_minutes": round(minutes, 2)})
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON file that a run wrote."""
-    remedy = "remove it and convert again" if path.name == "metrics.json" else "train again"
+def read_json(path: Path, remedy: str | None = None) -> dict[str, Any]:
+    """Read a JSON file that a program wrote.
+
+    Parameters
+    ----------
+    remedy : what to do where it cannot be read; where not given, of a run's files.
+
+    Raises
+    ------
+    RunError
+        When the file cannot be read, or is no JSON object.
+    """
+    if remedy is None:
+        remedy = "remove it and convert again" if path.name == "metrics.json" else "train again"
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

@@ -12,6 +12,7 @@ from kws.spotting.metrics import Share
 from kws.spotting.stream_score import Rate
 from kws.tflite.metadata import Metadata
 
+WRITTEN_BY = "tools/evaluate.py MODEL.tflite --stream DIR --json FILE"
 
 def running_rows(file: Path, sha256: str, metadata: Metadata) -> list[str]:
     """Heading and rows of a Markdown table: all recordings, then those of each condition.
@@ -26,7 +27,7 @@ def running_rows(file: Path, sha256: str, metadata: Metadata) -> list[str]:
     RunError
         When the file cannot be read, is something else, or is of another model or other thresholds.
     """
-    found = read_json(file)
+    found = read_json(file, f"write it by {WRITTEN_BY}")
     try:
         if found["sha256"] != sha256:
             raise RunError(
@@ -41,8 +42,8 @@ def running_rows(file: Path, sha256: str, metadata: Metadata) -> list[str]:
         return list(_rows(found))
     except (KeyError, TypeError, AttributeError) as error:
         raise RunError(
-            f"{file}: no figures on long recordings in it ({error!r}); expected what "
-            "tools/evaluate.py MODEL.tflite --stream DIR --json FILE writes"
+            f"{file}: no figures on long recordings in it ({error!r}); expected what {WRITTEN_BY} "
+            "writes"
         ) from error
 
 

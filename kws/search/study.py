@@ -118,7 +118,7 @@ def _check(folder: Path, facts: dict) -> None:
     path = folder / _FACTS
     if not path.is_file():
         raise RunError(f"{folder}: holds no search (no {_FACTS}); give --out another folder")
-    before = read_json(path)
+    before = read_json(path, "give --out another folder")
     for key, now in facts.items():
         if before.get(key) != now:
             raise RunError(
