@@ -40,9 +40,9 @@ class TrainConfig(Section):
     """How much a class's clips count in the loss; 1 where not named."""
     loss: Literal["last", "max_pooling"] = "last"
     """``max_pooling``: a stream learns to fire at any moment (Sun et al. 2016). A clip's answer is
-    that of the step where a keyword has its highest posterior. It is learned where a keyword has
-    its highest mean over ``loss_frames`` steps, and, if it is a keyword's, where its own keyword
-    has it, else at the last ones."""
+    that of the step where a keyword has its highest posterior, or, where none is ever the likeliest
+    label, of the last. It is learned where a keyword has its highest mean over ``loss_frames``
+    steps, and, if it is a keyword's, where its own keyword has it, else at the last ones."""
     suppress: Annotated[float, Field(ge=0, le=100)] = 0.0
     """Weight of a loss that asks, at every step, for no keyword but the clip's own.
 

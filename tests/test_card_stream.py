@@ -49,7 +49,7 @@ def test_figures_of_another_model_or_threshold_are_refused(report, hearing, tmp_
         (tmp_path / "a.json").write_text(text)
         with pytest.raises(RunError, match=r"a.json: no figures on long recordings in it"):
             running_rows(tmp_path / "a.json", sha256(hearing), facts)
-    with pytest.raises(RunError, match=r"b.json: cannot be read .*; write it by tools/evaluate.py MODEL"):
+    with pytest.raises(RunError, match=r"b.json: cannot be read .*; write it by tools/evaluate"):
         running_rows(tmp_path / "b.json", sha256(hearing), facts)
 
 

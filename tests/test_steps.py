@@ -160,6 +160,15 @@ def test_the_answer_of_a_clip_that_may_fire_at_any_moment():
     np.testing.assert_array_equal(peak_answer(level, 1)[0], np.float32([0.5, 0.3, 0.2]))
 
 
+def test_where_no_keyword_is_the_likeliest_the_last_step_answers():
+    """As int8 gives them: of a keyword that was never heard there is nothing left at any step."""
+    never = [[0.0, 0.25, 0.75], [0.0, 0.5, 0.5], [0.0, 1.0, 0.0]]
+    less = [[0.4, 0.6, 0.0], [0.3, 0.2, 0.5], [0.0, 0.0, 1.0]]
+    won = [[0.4, 0.6, 0.0], [0.375, 0.3, 0.325], [0.0, 0.0, 1.0]]
+    found = peak_answer(tf.constant([never, less, won]), 1).numpy()
+    np.testing.assert_array_equal(found, np.float32([never[2], less[2], won[1]]))
+
+
 def test_nesterov_step_by_hand():
     plain = recipe(optimizer="sgd", clip_norm=1000.0)
     model = built(plain)

@@ -11,7 +11,7 @@ def asked(logits: tf.Tensor, recipe: Recipe) -> tf.Tensor:
 
 
 def pools(recipe: Recipe) -> bool:
-    """Whether a clip's answer is the one at the step where a keyword has its highest posterior."""
+    """Whether a clip is answered where a keyword is surest, as :func:`peak_answer` finds it."""
     return recipe.train.loss == "max_pooling"
 
 
@@ -131,12 +131,18 @@ def at_peaks(
 
 
 def peak_answer(posteriors: tf.Tensor, keywords: int) -> tf.Tensor:
-    """The posteriors (batch, classes) at the step where a keyword has its highest one.
+    """The posteriors (batch, classes) where a keyword that is the likeliest label has its highest.
 
-    As :meth:`kws.tflite.interpreter.Runner.classify` finds them: of equal ones the first.
+    Of a clip in which no keyword is the likeliest label at any step, those at the last: the step at
+    which a keyword that was never heard has its highest posterior is a matter of rounding. As
+    :meth:`kws.tflite.interpreter.Runner.classify` finds them: of equal ones the first.
     """
     highest = tf.reduce_max(posteriors[..., :keywords], axis=-1)
-    return tf.gather(posteriors, tf.argmax(highest, axis=1), axis=1, batch_dims=1)
+    wins = tf.argmax(posteriors, axis=-1) < keywords
+    peak = tf.argmax(tf.where(wins, highest, -1.0), axis=1)
+    last = tf.constant(posteriors.shape[1] - 1, peak.dtype)
+    at = tf.where(tf.reduce_any(wins, axis=1), peak, last)
+    return tf.gather(posteriors, at, axis=1, batch_dims=1)
 
 
 def _weights(targets: tf.Tensor, recipe: Recipe) -> tf.Tensor | None:

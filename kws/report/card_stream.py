@@ -14,6 +14,7 @@ from kws.tflite.metadata import Metadata
 
 WRITTEN_BY = "tools/evaluate.py MODEL.tflite --stream DIR --json FILE"
 
+
 def running_rows(file: Path, sha256: str, metadata: Metadata) -> list[str]:
     """Heading and rows of a Markdown table: all recordings, then those of each condition.
 

@@ -89,8 +89,9 @@ class Runner:
         """A clip's posteriors: (frames, size) features -> (labels,).
 
         A stream starts from silence and gives its last step's posteriors, or, where the metadata
-        say ``peak``, those of the first step at which a keyword has its highest. ``clip_frames``
-        frames, of which the first ones that fill no whole step are left out.
+        say ``peak`` and a keyword is the likeliest label at some step, those of the first step at
+        which such a keyword has its highest. ``clip_frames`` frames, of which the first ones that
+        fill no whole step are left out.
         """
         if features.shape != (self.metadata.clip_frames, self.metadata.features.size):
             raise ValueError(
@@ -102,7 +103,8 @@ class Runner:
         steps = np.concatenate([self.step_stored(call) for call in calls])
         answer = -1
         if self.metadata.clip_answer == "peak":
-            answer = steps[:, : len(self.metadata.keywords)].max(axis=1).argmax()
+            wins = np.flatnonzero(steps.argmax(axis=1) < len(self.metadata.keywords))
+            answer = wins[steps[wins].max(axis=1).argmax()] if wins.size else answer
         return self.outputs[0].dequantize(steps[answer])
 
 

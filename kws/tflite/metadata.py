@@ -58,7 +58,7 @@ class Metadata(BaseModel):
     clip_ms: Annotated[float, Field(gt=0)]
     """Length of a training clip: what a keyword fits into."""
     clip_answer: Literal["last", "peak"] = "last"
-    """Which of a stream's steps answers for a clip: the last, or that of the highest keyword."""
+    """Which of a stream's steps answers for a clip: the last, or where a keyword is surest."""
     decoder: DecoderConfig
     threshold_choice: ThresholdChoice | None = None
     """None where the decoder's thresholds are the recipe's."""
