@@ -237,7 +237,7 @@ def test_trade_offs_say_at_which_step_a_clip_is_asked(run):
     write_recipe(recipe.model_copy(update={"train": pooled}), run.recipe)
     text = page(run).text
     assert "or, where none is, at the clip's end: as the thr" in text
-    assert "clip's end" not in text
+    assert "asked at the clip's end" not in text
 
 
 def test_every_implementation_has_its_row_and_meaning(run):
