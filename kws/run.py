@@ -168,20 +168,18 @@ def note_minutes(run: RunFolder, minutes: float) -> None:
     write_json(run.facts, {**read_json(run.facts), "training_minutes": round(minutes, 2)})
 
 
-def read_json(path: Path, remedy: str | None = None) -> dict[str, Any]:
+def read_json(path: Path, remedy: str = "train again") -> dict[str, Any]:
     """Read a JSON file that a program wrote.
 
     Parameters
     ----------
-    remedy : what to do where it cannot be read; where not given, of a run's files.
+    remedy : what to do where it cannot be read.
 
     Raises
     ------
     RunError
         When the file cannot be read, or is no JSON object.
     """
-    if remedy is None:
-        remedy = "remove it and convert again" if path.name == "metrics.json" else "train again"
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -189,6 +187,11 @@ def read_json(path: Path, remedy: str | None = None) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise RunError(f"{path}: not a section of facts; {remedy}")
     return values
+
+
+def read_metrics(path: Path) -> dict[str, Any]:
+    """Read a run's ``metrics.json``; :func:`read_json` says what is raised."""
+    return read_json(path, "remove it and convert again")
 
 
 def first_difference(before: Recipe, now: Recipe) -> str:

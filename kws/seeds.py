@@ -8,7 +8,7 @@ from pathlib import Path
 from kws.errors import RecipeError, RunError
 from kws.files import write_json
 from kws.recipe import Recipe
-from kws.run import RunFolder, open_run, read_json, require_unused
+from kws.run import RunFolder, open_run, read_json, read_metrics, require_unused
 from kws.tflite.metadata import metadata_of
 
 Train = Callable[[Recipe, Path, Path, bool], object]
@@ -110,7 +110,7 @@ def run_figures(folder: Path) -> dict[str, float]:
         When the folder is not that of a converted run.
     """
     run, _, facts = open_run(folder)
-    measured = read_json(run.metrics).get("verification", {}).get(run.tflite.name, {})
+    measured = read_metrics(run.metrics).get("verification", {}).get(run.tflite.name, {})
     figures = dict(metadata_of(run.tflite).figures)
     for name in ("weights", "file_bytes", "macs_per_second"):
         if name in measured:
@@ -124,7 +124,7 @@ def is_finished(run: RunFolder) -> bool:
     """Whether a run is trained, converted and verified."""
     if not (run.keras_model.is_file() and run.tflite.is_file() and run.metrics.is_file()):
         return False
-    return run.tflite.name in read_json(run.metrics).get("verification", {})
+    return run.tflite.name in read_metrics(run.metrics).get("verification", {})
 
 
 def _figure(values: list[float]) -> Figure:

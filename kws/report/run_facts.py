@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 from kws.errors import RunError
 from kws.recipe import Recipe
 from kws.recipe_io import read_recipe
-from kws.run import RunFolder, read_json
+from kws.run import RunFolder, read_metrics
 from kws.tflite.compress_run import Compressed
 from kws.tflite.verify import Verification
 
@@ -98,7 +98,7 @@ def read_history(run: RunFolder) -> Curves:
 def read_verified(run: RunFolder, labels: tuple[str, ...]) -> list[VerifiedFile]:
     """The verified files, ``model.tflite`` first."""
     convert = f"python tools/convert.py {run.path}"
-    entries = read_json(run.metrics).get("verification") if run.metrics.is_file() else None
+    entries = read_metrics(run.metrics).get("verification") if run.metrics.is_file() else None
     if not entries:
         raise RunError(f"{run.path}: no verified model file yet; {convert} makes one")
     try:

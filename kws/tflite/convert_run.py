@@ -9,7 +9,7 @@ from kws.data.manifest import VALIDATION
 from kws.files import write_bytes, write_json
 from kws.nn.models import load_model
 from kws.recipe import Recipe
-from kws.run import RunFolder, read_json
+from kws.run import RunFolder, read_metrics
 from kws.tflite.compress_run import Compressed, write_compressed
 from kws.tflite.compressed import deflated_bytes
 from kws.tflite.convert import Form, convert, keras_posteriors, read_weights
@@ -57,7 +57,7 @@ def convert_run(
     packed = write_compressed(final.data, out, features) if compressed else None
     write_bytes(out, final.data)
     write_bytes(out.with_name(f"{out.stem}_float{out.suffix}"), final.float_data)
-    metrics = read_json(run.metrics) if run.metrics.is_file() else {}
+    metrics = read_metrics(run.metrics) if run.metrics.is_file() else {}
     entry = {
         "file": out.name,
         "form": form,
