@@ -75,14 +75,24 @@ def test_files_have_one_screenful_of_subject(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 250
 
 
-def test_what_runs_a_model_needs_no_tensorflow():
+def loaded(modules: str, of: set[str]) -> str:
+    """Which packages a new process has loaded after importing the modules."""
     code = (
-        "import sys, kws.spotting.spotter, kws.firmware.export, kws.tflite.interpreter, "
-        "kws.spotting.metrics, kws.data.examples\n"
-        "print([name for name in sys.modules if name.split('.')[0] in "
-        f"{sorted(TENSORFLOW)!r}])"
+        f"import sys, {modules}\n"
+        f"print(*sorted({{name.split('.')[0] for name in sys.modules}} & {of}))"
     )
-    result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def test_what_runs_a_model_needs_no_tensorflow():
+    modules = (
+        "kws.spotting.spotter, kws.firmware.export, kws.tflite.interpreter, kws.spotting.metrics, "
+        "kws.data.examples"
     )
-    assert result.stdout.strip() == "[]"
+    assert loaded(modules, TENSORFLOW) == ""
+
+
+def test_training_loads_no_second_keras():
+    """It would take a third of the time to start; pruning and clustering do load it."""
+    assert loaded("kws.nn.train_recipe", TENSORFLOW) == "tensorflow tf_keras"

@@ -2,27 +2,23 @@
 
 Schedule, masks, first centroids and the straight-through gradient are those of
 tensorflow-model-optimization. Its wrappers take Keras's own layers, and train them by Keras's own
-``fit``; here its parts work on each operator's kernel, between the compiled steps.
+``fit``; here its parts work on each operator's kernel, between the compiled steps. They are
+imported where a recipe asks for them: that takes seconds, and loads a second Keras.
 """
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tensorflow as tf
 import tf_keras as keras
-from tensorflow_model_optimization.python.core.clustering.keras.clustering_algorithm import (
-    ClusteringAlgorithm,
-)
-from tensorflow_model_optimization.python.core.clustering.keras.clustering_centroids import (
-    KmeansPlusPlusCentroidsInitialisation,
-)
-from tensorflow_model_optimization.python.core.sparsity.keras.pruning_impl import Pruning
-from tensorflow_model_optimization.python.core.sparsity.keras.pruning_schedule import (
-    PolynomialDecay,
-)
 
 from kws.nn.models import KeywordModel
 from kws.nn.points import WeightPoint
 from kws.nn.recurrent import Recurrent
 from kws.recipe_compress import CompressConfig
+
+if TYPE_CHECKING:
+    from tensorflow_model_optimization.python.core.sparsity.keras.pruning_impl import Pruning
 
 _BEGIN, _LENGTH = 0.2, 0.5
 """Shares of float training: before the first weight is pruned, and until the last one is."""
@@ -90,7 +86,12 @@ class Compression:
         if self._variables.weights:
             del self._model.compression
 
-    def _begin_pruning(self, config: CompressConfig, steps: int) -> Pruning:
+    def _begin_pruning(self, config: CompressConfig, steps: int) -> "Pruning":
+        from tensorflow_model_optimization.python.core.sparsity.keras.pruning_impl import Pruning
+        from tensorflow_model_optimization.python.core.sparsity.keras.pruning_schedule import (
+            PolynomialDecay,
+        )
+
         assert config.prune is not None
         every = max(1, int(_LENGTH * steps) // _UPDATES)
         length = max(1, int(_LENGTH * steps) // every) * every
@@ -149,9 +150,11 @@ class Clusters:
     """
 
     def __init__(self, layer: keras.layers.Layer, kernel: Kernel, count: int, zero: bool):
+        from tensorflow_model_optimization.python.core.clustering.keras import clustering_algorithm
+
         self.point, self._kernel, self._count, self._zero = kernel.point, kernel, count, zero
         self.centroids = layer.add_weight("centroids", (count,), trainable=False)
-        self._algorithm = ClusteringAlgorithm(self.centroids)
+        self._algorithm = clustering_algorithm.ClusteringAlgorithm(self.centroids)
 
     def __call__(self, kernel: tf.Tensor) -> tf.Tensor:
         """A kernel with each weight's value in its place."""
@@ -160,12 +163,14 @@ class Clusters:
 
     def set_first(self) -> None:
         """Find values for the kernel as it is."""
+        from tensorflow_model_optimization.python.core.clustering.keras import clustering_centroids
+
         kernel = self._kernel.read()
         own = np.unique(kernel)
         if len(own) <= self._count:  # a tiny kernel, or a bare one
             self.centroids.assign(np.pad(own, (0, self._count - len(own)), "edge"))
             return
-        first = KmeansPlusPlusCentroidsInitialisation(
+        first = clustering_centroids.KmeansPlusPlusCentroidsInitialisation(
             kernel, self._count, preserve_sparsity=self._zero
         )
         self.centroids.assign(first.get_cluster_centroids())

@@ -2,7 +2,7 @@
 
 Three ways to run the same model: ``float`` (points do nothing), ``record`` (eager; points collect
 the ranges of what passes), ``int8`` (points round as int8 does, with straight-through gradients).
-Measured ranges are those of tensorflow-model-optimization's quantizers.
+What a measured point computes is what tensorflow-model-optimization's quantizers do.
 """
 
 from collections.abc import Callable
@@ -10,7 +10,6 @@ from typing import Literal
 
 import tensorflow as tf
 import tf_keras as keras
-from tensorflow_model_optimization.python.core.quantization.keras import quantizers
 
 from kws.nn.cells import STATE
 
@@ -21,10 +20,7 @@ SIGNED_RANGE = (-1.0, 127.0 / 128.0)
 """What int8 TANH gives, and the scale of every state: steps of 1/128."""
 _TAIL = 0.01
 """Per cent of the values at either end that a measured range leaves out."""
-
-_activation = quantizers.MovingAverageQuantizer(
-    num_bits=8, per_axis=False, symmetric=False, narrow_range=False
-)
+_UNMEASURED = (-6.0, 6.0)
 
 
 class Points:
@@ -42,26 +38,19 @@ class Points:
     ):
         self.mode: Mode = "float"
         self._limits = limits or {}
-        self._ranges = {
-            name: _activation.build((), name.replace(".", "_"), layer) for name in names
-        }
+        self._ranges = {name: _range(layer, name.replace(".", "_")) for name in names}
         self._seen: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
-        self._values: dict[str, tf.Tensor] = {}
+        self._values: dict[str, tuple[tf.Tensor, tf.Tensor]] = {}
 
     def ranges(self) -> dict[str, tuple[float, float]]:
         """By point, its lowest and highest value."""
-        return {
-            name: (float(pair["min_var"]), float(pair["max_var"]))
-            for name, pair in self._ranges.items()
-        }
+        return {name: (float(low), float(high)) for name, (low, high) in self._ranges.items()}
 
     def prepare(self) -> None:
         """Read the ranges once, before a loop over time."""
         self._values = {
-            name: {
-                key: tf.stop_gradient(tf.convert_to_tensor(value)) for key, value in pair.items()
-            }
-            for name, pair in self._ranges.items()
+            name: (tf.stop_gradient(low), tf.stop_gradient(high))
+            for name, (low, high) in self._ranges.items()
         }
 
     def __call__(self, name: str, value: tf.Tensor) -> tf.Tensor:
@@ -71,7 +60,7 @@ class Points:
             self._seen[name].append((float(tails[0]), float(tails[1])))
         if self.mode != "int8":
             return value
-        return _activation(value, training=False, weights=self._values[name])
+        return tf.quantization.fake_quant_with_min_max_vars(value, *self._values[name])
 
     def fixed(self, value: tf.Tensor, low_high: tuple[float, float]) -> tf.Tensor:
         """Pass a point whose range the operator dictates."""
@@ -85,9 +74,19 @@ class Points:
             low = min(0.0, min(low for low, _ in seen))
             high = max(0.0, max(high for _, high in seen))
             limit = self._limits.get(name, float("inf"))
-            self._ranges[name]["min_var"].assign(max(low, -limit))
-            self._ranges[name]["max_var"].assign(max(min(high, limit), low + 1e-3))
+            lowest, highest = self._ranges[name]
+            lowest.assign(max(low, -limit))
+            highest.assign(max(min(high, limit), low + 1e-3))
             seen.clear()
+
+
+def _range(layer: keras.layers.Layer, name: str) -> tuple[tf.Variable, tf.Variable]:
+    """Two scalars kept with the layer: lowest and highest."""
+    low, high = (keras.initializers.Constant(value) for value in _UNMEASURED)
+    return (
+        layer.add_weight(f"{name}_min", (), initializer=low, trainable=False),
+        layer.add_weight(f"{name}_max", (), initializer=high, trainable=False),
+    )
 
 
 def _percentiles(value: tf.Tensor, percents: list[float]) -> list[tf.Tensor]:

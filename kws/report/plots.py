@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator, PercentFormatter
-from scipy.stats import norm
+from scipy.special import ndtri  # the normal distribution's quantiles
 
 from kws.report.run_facts import Curves
 from kws.report.svg import CURVE, INK, LINE, RIGHT, SERIES, SHADE, SOFT, WRONG, bare, draw_svg
@@ -148,9 +148,9 @@ def trade_offs(name: str, curves: Mapping[str, Det], thresholds: Mapping[str, fl
             axes.plot(x[at], y[at], "o", color=colour, ms=4)
         for axis, lowest in ((axes.xaxis, lowest_x), (axes.yaxis, lowest_y)):
             ticks = [rate for rate in _RATES if lowest <= rate <= highest]
-            axis.set_ticks(norm.ppf(ticks), [f"{100 * rate:g}" for rate in ticks])
-        axes.set_xlim(norm.ppf(lowest_x) - 0.05, norm.ppf(highest) + 0.05)
-        axes.set_ylim(norm.ppf(lowest_y) - 0.05, norm.ppf(highest) + 0.05)
+            axis.set_ticks(ndtri(ticks), [f"{100 * rate:g}" for rate in ticks])
+        axes.set_xlim(ndtri(lowest_x) - 0.05, ndtri(highest) + 0.05)
+        axes.set_ylim(ndtri(lowest_y) - 0.05, ndtri(highest) + 0.05)
         axes.plot([-4, 4], [-4, 4], color=SOFT, lw=0.8, ls=":")
         axes.set_xlabel("other clips taken for the keyword, %")
         axes.set_ylabel("clips of the keyword missed, %")
@@ -170,4 +170,4 @@ def _lowest(rates: np.ndarray) -> float:
 
 def _deviates(rates: np.ndarray, lowest: float) -> np.ndarray:
     """Rates on a normal-deviate axis: what a normal distribution has below is the rate."""
-    return norm.ppf(np.clip(rates, lowest, 1 - lowest))
+    return ndtri(np.clip(rates, lowest, 1 - lowest))

@@ -206,22 +206,23 @@ def measure_drift(
     means = []
     with progress("measuring state drift", minutes, "minutes") as advance:
         for minute in range(minutes):
-            differences = [
-                _difference(exact, deployed, calls[i % len(calls)], explicit)
-                for i in range(minute * per_minute, (minute + 1) * per_minute)
+            heard = np.arange(minute * per_minute, (minute + 1) * per_minute) % len(calls)
+            wanted, given = (_hear(runner, calls[heard], explicit) for runner in (exact, deployed))
+            infos = deployed.inputs[1:] if explicit else deployed.outputs[:1]
+            parts = [
+                np.abs(info.dequantize(stored) - real).mean() / (info.scale if explicit else STEP)
+                for info, stored, real in zip(infos, given, wanted, strict=True)
             ]
-            means.append(float(np.mean(differences)))
+            means.append(float(np.mean(parts)))
             advance()
     return Drift("state" if explicit else "posteriors", means[0], means[-1], max(means), minutes)
 
 
-def _difference(exact: Runner, deployed: Runner, frames: np.ndarray, explicit: bool) -> float:
-    """One step of both; the mean difference of their states, or posteriors, in int8 steps."""
-    wanted, given = exact.step(frames), deployed.step(frames)
-    if not explicit:
-        return float(np.abs(given - wanted).mean() / STEP)
-    pairs = zip(deployed.inputs[1:], deployed.state, exact.state, strict=True)
-    parts = [
-        np.abs(info.dequantize(state) - real).mean() / info.scale for info, state, real in pairs
-    ]
-    return float(np.mean(parts))
+def _hear(runner: Runner, calls: np.ndarray, explicit: bool) -> list[np.ndarray]:
+    """Stored tensors (calls, ...) after each call: the states, or else the posteriors."""
+    frames = runner.inputs[0].quantize(calls).reshape(-1, *runner.inputs[0].shape)
+    kept = []
+    for each in frames:
+        posteriors = runner.step_stored(each)
+        kept.append(runner.state if explicit else [posteriors])
+    return [np.stack(tensors) for tensors in zip(*kept, strict=True)]
