@@ -75,8 +75,11 @@ void test_decode(kws *k, const int8_t *posteriors, int32_t calls, int32_t *label
 
 void test_reset(kws *k) { kws_nn_reset(&k->nn); }
 
-void test_run(kws *k, const int8_t *frames, int8_t *posteriors) {
-  kws_nn_run(&k->nn, frames, posteriors);
+/* The model on as many calls of `size` stored values each, one after the other. */
+void test_run(kws *k, const int8_t *frames, int8_t *posteriors, int32_t size, int32_t calls) {
+  int32_t call;
+  for (call = 0; call < calls; call++)
+    kws_nn_run(&k->nn, frames + call * size, posteriors + call * KWS_LABEL_COUNT);
 }
 """
 
@@ -106,9 +109,11 @@ class Package:
         self.runner.reset()
 
     def run(self, frames: np.ndarray) -> np.ndarray:
-        """Stored posteriors of stored frames."""
-        posteriors = np.zeros(self.runner.outputs[0].shape, np.int8)
-        self.library.test_run(self.memory, _pointer(frames), _pointer(posteriors))
+        """Stored posteriors (calls, labels) of the stored frames of one call or of many."""
+        size = int(np.prod(self.runner.inputs[0].shape))
+        calls = frames.size // size
+        posteriors = np.zeros((calls, len(self.runner.metadata.labels)), np.int8)
+        self.library.test_run(self.memory, _pointer(frames), _pointer(posteriors), size, calls)
         return posteriors
 
     def features(self, audio: np.ndarray, blocks=(160,)) -> tuple[np.ndarray, np.ndarray]:

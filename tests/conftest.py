@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from forked import TENSORFLOW_TOOLS, run_forked
 from tiny_models import model_bytes, untrained
 from tones import RATE, chirp, tone_model
 from virtual_microphone import missing_parts, virtual_microphone
@@ -132,8 +133,11 @@ def tone_run(tone_recipe, tone_data, tmp_path_factory) -> Path:
 
 def run_tool(tool: str, *arguments, status: int = 0, **options) -> subprocess.CompletedProcess:
     """Run a program of `tools/` and check its exit status."""
-    command = [sys.executable, str(ROOT / "tools" / tool), *map(str, arguments)]
-    result = subprocess.run(command, capture_output=True, text=True, check=False, **options)
+    if tool in TENSORFLOW_TOOLS and options.keys() <= {"cwd", "env"}:
+        result = run_forked(tool, *arguments, **options)
+    else:
+        command = [sys.executable, str(ROOT / "tools" / tool), *map(str, arguments)]
+        result = subprocess.run(command, capture_output=True, text=True, check=False, **options)
     assert result.returncode == status, result.stdout + result.stderr
     return result
 

@@ -9,7 +9,8 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import ROOT, refused
+from conftest import refused
+from forked import Forked
 from test_training import history, wait_for
 
 from kws.errors import RecipeError
@@ -28,8 +29,7 @@ LONG = "train.epochs=200"
 
 def command(recipe, data, out, *more) -> list[str]:
     changes = [part for change in (*RECIPE, *more) for part in ("--set", change)]
-    tool = str(ROOT / "tools" / "train.py")
-    return [sys.executable, tool, str(recipe), "--data", str(data), "--out", str(out), *changes]
+    return ["train.py", str(recipe), "--data", str(data), "--out", str(out), *changes]
 
 
 class Workers:
@@ -45,15 +45,8 @@ class Workers:
         self.processes = []
         for index, one in enumerate(commands):
             task = {"cluster": cluster, "task": {"type": "worker", "index": index}}
-            self.processes.append(
-                subprocess.Popen(
-                    [*one, "--strategy", "multi_worker"],
-                    env={**os.environ, "TF_CONFIG": json.dumps(task)},
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.PIPE,
-                    text=True,
-                )
-            )
+            env = {**os.environ, "TF_CONFIG": json.dumps(task)}
+            self.processes.append(Forked(*one, "--strategy", "multi_worker", env=env))
 
     def __enter__(self) -> "Workers":
         return self

@@ -27,8 +27,9 @@ BOX = ROOT / "recipes"
 IN_THE_BOX = (
     "speech_commands_12/gru_small_12", "speech_commands_35/gru_small_35",
     "speech_commands_8/bigru_window", "speech_commands_8/dscnn_reference",
-    "speech_commands_8/gru_medium", "speech_commands_8/gru_small", "speech_commands_8/gru_tiny",
-    "speech_commands_8/lstm_small", "speech_commands_8/mingru_small", "speech_commands_8/rnn_small",
+    "speech_commands_8/gru_medium", "speech_commands_8/gru_small", "speech_commands_8/gru_stream",
+    "speech_commands_8/gru_tiny", "speech_commands_8/lstm_small",
+    "speech_commands_8/mingru_small", "speech_commands_8/rnn_small",
 )  # fmt: skip
 GRU_SMALL = BOX / "speech_commands_8" / "gru_small"
 DATA_NAME = "Google Speech Commands (Pete Warden, 2018, arXiv:1804.03209)"

@@ -3,13 +3,12 @@
 import csv
 import shutil
 import signal
-import subprocess
-import sys
 import time
 
 import numpy as np
 import pytest
-from conftest import ROOT, refused, run_tool
+from conftest import refused, run_tool
+from forked import Forked
 
 from kws.data.batches import batches_per_epoch, carried_share, training_batches
 from kws.errors import DataError, RunError
@@ -52,16 +51,7 @@ def test_same_recipe_data_and_machine_give_the_same_bytes(
 def test_a_killed_training_goes_on_to_the_same_model(tone_run, tone_recipe, tone_data, tmp_path):
     """Killed hard in the middle, resumed by the same command: the unbroken run's bytes."""
     out = tmp_path / "killed"
-    command = [
-        sys.executable,
-        ROOT / "tools" / "train.py",
-        tone_recipe,
-        "--data",
-        tone_data,
-        "--out",
-        out,
-    ]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = Forked("train.py", tone_recipe, "--data", tone_data, "--out", out)
     try:
         wait_for(lambda: (out / "history.csv").is_file() and len(history(out)) >= 3, process)
     finally:
