@@ -11,6 +11,7 @@ from conftest import ROOT, refused, run_tool
 
 from kws.errors import ModelError, RunError
 from kws.files import write_json
+from kws.recipe import DecoderConfig
 from kws.recipe_io import parse_recipe, read_recipe
 from kws.report.card_check import check_card
 from kws.report.card_data import heard_text, licence_of, running_text, source_text, taught_text
@@ -21,7 +22,8 @@ from kws.seeds import Seeds
 from kws.spotting.metrics import share
 from kws.tflite.golden import check_golden, make_golden, read_golden
 from kws.tflite.interpreter import open_model
-from kws.tflite.metadata import metadata_of, parse
+from kws.tflite.metadata import ThresholdChoice, metadata_of, parse
+from kws.tflite.pack import with_metadata
 
 BOX = ROOT / "recipes"
 IN_THE_BOX = (
@@ -237,6 +239,33 @@ def test_the_card_has_the_figures_of_all_seeds(tone_run, tone_data, folder, tmp_
     file.write_text('{"seeds": [1]}')
     with pytest.raises(RunError, match=r"tones_seeds.json: not what --seeds wrote"):
         publish(run, Path("tones"), tone_data)
+
+
+CHOICE = ThresholdChoice(
+    wanted_per_hour=1.0, hours=4.0, false_accepts=2, false_accepts_per_hour=(0.06, 1.8),
+    said=50, missed=5, missed_share=(0.04, 0.21),
+)  # fmt: skip
+
+
+def test_thresholds_may_have_been_chosen_since_it_was_verified(
+    tone_run, tone_data, folder, tmp_path
+):
+    """As evaluate.py --write does; but nothing else of the file may have changed."""
+    run = tmp_path / "run"
+    shutil.copytree(tone_run, run)
+    path = run / "model.tflite"
+    verified = path.read_bytes()
+    decoder = DecoderConfig(keyword_thresholds={"low": 0.4, "high": 0.85})
+    facts = metadata_of(path).with_thresholds(decoder, CHOICE)
+    path.write_bytes(with_metadata(verified, facts, "the model"))
+    card = publish(run, folder, tone_data).card.read_text()
+    assert "(threshold 0.7, high 0.85, low 0.40, mean over 200 ms)" in card
+    assert (
+        "Its thresholds were chosen for at most 1 false accepts an hour, and gave 2 in 4.0" in card
+    )
+    path.write_bytes(with_metadata(of_other_weights(verified), facts, "the model"))
+    with pytest.raises(RunError, match="is not the file that was verified"):
+        publish(run, folder, tone_data)
 
 
 def test_refuses_runs_that_prove_nothing(tone_run, tone_data, folder, tmp_path):

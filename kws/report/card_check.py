@@ -32,7 +32,7 @@ def check_card(
     if not metadata.figures:
         raise ModelError(f"{model_file}: no measured figures in it; publish a run that has them")
     made = _untrained(recipe, metadata)
-    if difference := _difference(metadata, made.metadata):
+    if difference := _difference(metadata, _with_choice(made.metadata, metadata)):
         raise ModelError(
             f"{model_file}: is not of the recipe {recipe_file} ({difference}); publish a run of it"
         )
@@ -42,6 +42,16 @@ def check_card(
                 f"{card_file}: does not say {text.strip()!r}, as {model_file} and {recipe_file} "
                 "do: it is another file's card, or was changed; publish the run again"
             )
+
+
+def _with_choice(wanted: Metadata, found: Metadata) -> Metadata:
+    """A recipe's facts with the thresholds that were chosen for a file since."""
+    if found.threshold_choice is None:
+        return wanted
+    names = ("threshold", "keyword_thresholds")
+    chosen = {name: getattr(found.decoder, name) for name in names}
+    decoder = wanted.decoder.model_copy(update=chosen)
+    return wanted.with_thresholds(decoder, found.threshold_choice)
 
 
 def _untrained(recipe: Recipe, metadata: Metadata) -> Converted:

@@ -63,7 +63,8 @@ def unheard_row(name: str, threshold: float | None, taken: Share, right: Share) 
 def decoder_text(metadata: Metadata) -> str:
     """The decoder's settings in a few words."""
     decoder = metadata.decoder
-    return f"threshold {decoder.threshold}, mean over {decoder.smoothing_ms:g} ms"
+    own = "".join(f", {word} {at:.2f}" for word, at in sorted(decoder.keyword_thresholds.items()))
+    return f"threshold {decoder.threshold}{own}, mean over {decoder.smoothing_ms:g} ms"
 
 
 def file_lines(recipe: Recipe, metadata: Metadata, data: bytes, weights: int) -> list[str]:
@@ -94,15 +95,16 @@ def file_lines(recipe: Recipe, metadata: Metadata, data: bytes, weights: int) ->
         f"({decoder_text(metadata)})",
     ]
     if unseen := int(figures.get("unseen_clips", 0)):
-        right, at = of("threshold_validation_accuracy"), metadata.decoder.threshold
-        taken = of("unseen_taken_at_threshold", unseen)
         found += [
             unheard_title(metadata.unseen_words, unseen),
             unheard_row(
                 "plain maximum", None, of("unseen_taken", unseen), of("validation_accuracy")
             ),
-            unheard_row("decoder's threshold", at, taken, right),
         ]
+        if not metadata.threshold_choice:  # which is not that of the figures
+            right, at = of("threshold_validation_accuracy"), metadata.decoder.threshold
+            taken = of("unseen_taken_at_threshold", unseen)
+            found.append(unheard_row("decoder's threshold", at, taken, right))
     return found
 
 

@@ -11,6 +11,7 @@ from kws.report.card_data import heard_text, running_text, source_text, taught_t
 from kws.report.page import page_environment
 from kws.report.run_facts import VerifiedFile
 from kws.report.seeds_table import seed_rows
+from kws.report.stream_tables import choice_sentence
 from kws.seeds import Seeds
 from kws.spotting.metrics import Share, scores_of, share
 from kws.tflite.metadata import Metadata
@@ -60,10 +61,19 @@ def model_card(
         unheard=_unheard(facts),
         seeds=seeds,
         seed_rows=_seed_rows(seeds) if seeds else [],
+        choice=_choice(metadata),
         running_rows=running_rows,
         commands=_commands(recipe, facts, folder, recipe_file, data_name, seeds),
         path=f"{folder}/model.tflite",
     )
+
+
+def _choice(metadata: Metadata) -> str:
+    """Of thresholds that were chosen on running sound."""
+    if metadata.threshold_choice is None:
+        return ""
+    sentence = choice_sentence(metadata.threshold_choice)
+    return f"{sentence[0].upper()}{sentence[1:]}."
 
 
 def _of(value: float, clips: int) -> Share:
@@ -83,6 +93,7 @@ def _unheard_rows(facts: VerifiedFile, metadata: Metadata) -> list[str]:
         *(
             card_lines.unheard_row(point.name, point.threshold, point.taken, point.accuracy)
             for point in found.points
+            if point is not found.decoder or not metadata.threshold_choice
         ),
     ]
 

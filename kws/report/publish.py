@@ -18,7 +18,8 @@ from kws.report.run_facts import VerifiedFile, read_verified
 from kws.run import first_difference, open_run
 from kws.seeds import seeds_of
 from kws.tflite.golden import check_golden, make_golden, read_golden, write_golden
-from kws.tflite.metadata import parse, read_bytes, read_metadata
+from kws.tflite.metadata import Metadata, parse, read_bytes, read_metadata
+from kws.tflite.pack import sha256_without_thresholds
 
 
 @dataclass(frozen=True)
@@ -78,8 +79,8 @@ def publish(
     if run.tflite.name not in named:
         raise RunError(f"{run.tflite}: not verified; python tools/convert.py {run_path} does it")
     facts = named[run.tflite.name]
-    sha256 = _check_file(model, facts, run_path)
-    rows = running_rows(running, sha256, metadata) if running else []
+    _check_file(model, metadata, facts, run_path)
+    rows = running_rows(running, hashlib.sha256(model).hexdigest(), metadata) if running else []
     split = load_split(
         data,
         recipe.data.labels,
@@ -144,8 +145,8 @@ def _check_recipe(run_path: Path, recipe: Recipe, out: Published) -> None:
         )
 
 
-def _check_file(data: bytes, facts: VerifiedFile, run_path: Path) -> str:
-    """That the file is the one that was verified; gives its SHA-256."""
+def _check_file(data: bytes, metadata: Metadata, facts: VerifiedFile, run_path: Path) -> None:
+    """That the file is the one that was verified, but for thresholds that were chosen since."""
     where, again = run_path / facts.file, f"python tools/convert.py {run_path} --form {facts.form}"
     again += " --state internal" if facts.state == "internal" else ""
     if facts.sha256 is None:
@@ -153,12 +154,15 @@ def _check_file(data: bytes, facts: VerifiedFile, run_path: Path) -> str:
             f"{where}: was verified by an older toolkit, which did not note its SHA-256: nothing "
             f"tells that it is the same file still; convert it again: {again}"
         )
-    if hashlib.sha256(data).hexdigest() != facts.sha256:
+    if metadata.threshold_choice:
+        same = sha256_without_thresholds(data, str(where)) == facts.sha256_without_thresholds
+    else:
+        same = hashlib.sha256(data).hexdigest() == facts.sha256
+    if not same:
         raise RunError(
             f"{where}: is not the file that was verified (another SHA-256 than in metrics.json); "
             f"convert it again: {again}"
         )
-    return facts.sha256
 
 
 def _named(path: Path) -> str:

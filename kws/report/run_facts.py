@@ -35,6 +35,8 @@ class VerifiedFile(Verification):
     stored_bytes: int
     sha256: str | None = None
     """Of the file; None where an older run did not note it, as the next one"""
+    sha256_without_thresholds: str | None = None
+    """The same apart from the decoder, whose thresholds may be chosen later"""
     deflated_bytes: int | None = None
     """What zlib makes of the file"""
     compressed: Compressed | None = None

@@ -15,6 +15,7 @@ from kws.tflite.compressed import deflated_bytes
 from kws.tflite.convert import Form, convert, keras_posteriors, read_weights
 from kws.tflite.emit_stream import State
 from kws.tflite.metadata import Metadata
+from kws.tflite.pack import sha256_without_thresholds
 from kws.tflite.verify import Verification, verify
 
 
@@ -67,6 +68,7 @@ def convert_run(
         "stored_bytes": weights.stored_bytes(),
         "deflated_bytes": deflated_bytes(final.data),
         "sha256": hashlib.sha256(final.data).hexdigest(),
+        "sha256_without_thresholds": sha256_without_thresholds(final.data, out.name),
         **asdict(verification),
     }
     if packed:

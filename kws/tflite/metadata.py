@@ -82,7 +82,7 @@ class Metadata(BaseModel):
     def clip_frames(self) -> int:
         return self.features.frames(self.clip_samples)
 
-    def with_thresholds(self, decoder: DecoderConfig, choice: ThresholdChoice) -> "Metadata":
+    def with_thresholds(self, decoder: DecoderConfig, choice: ThresholdChoice | None) -> "Metadata":
         """The same model with chosen thresholds, without figures measured at those before."""
         figures = {name: one for name, one in self.figures.items() if name not in _AT_THRESHOLDS}
         changed = {"decoder": decoder, "threshold_choice": choice, "figures": figures}

@@ -5,12 +5,14 @@ repeat; in a flatbuffer several tables may point to the same one, and flash is s
 """
 
 import copy
+import hashlib
 from typing import Any
 
 import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from kws.recipe import DecoderConfig
 from kws.tflite.metadata import NAME, Metadata, metadata_json, parse, read_metadata
 
 _ALIGNMENT = 16
@@ -90,6 +92,19 @@ def with_metadata(data: bytes, metadata: Metadata, where: str) -> bytes:
     entry = next(one for one in model.metadata if one.name in (NAME, NAME.encode()))
     model.buffers[entry.buffer].data = np.frombuffer(metadata_json(metadata), np.uint8)
     return pack(model)
+
+
+def sha256_without_thresholds(data: bytes, where: str) -> str:
+    """Hex digest of a model file apart from its decoder: the same whatever thresholds are chosen.
+
+    Raises
+    ------
+    ModelError
+        As :func:`with_metadata`.
+    """
+    metadata = read_metadata(parse(data, where), where)
+    bare = with_metadata(data, metadata.with_thresholds(DecoderConfig(), None), where)
+    return hashlib.sha256(bare).hexdigest()
 
 
 def _subgraph(graph: schema.SubGraphT) -> schema.SubGraphT:
