@@ -31,9 +31,10 @@ IN_THE_BOX = (
     "speech_commands_8/bigru_window", "speech_commands_8/dscnn_reference",
     "speech_commands_8/gru_medium", "speech_commands_8/gru_small", "speech_commands_8/gru_stream",
     "speech_commands_8/gru_tiny", "speech_commands_8/lstm_small",
-    "speech_commands_8/mingru_small", "speech_commands_8/rnn_small",
+    "speech_commands_8/mingru_small", "speech_commands_8/rnn_small", "wake_word/alexa",
 )  # fmt: skip
 GRU_SMALL = BOX / "speech_commands_8" / "gru_small"
+ALEXA = "Recordings of 'alexa' (Picovoice, wake-word benchmark)"
 DATA_NAME = "Google Speech Commands (Pete Warden, 2018, arXiv:1804.03209)"
 LICENCE = "Creative Commons Attribution 4.0 International"
 
@@ -63,9 +64,11 @@ def test_cards_in_the_box_say_of_their_data_and_limits_what_a_new_one_would(name
         confusion=np.eye(len(metadata.labels), dtype=int), open_set=open_set,
     )  # fmt: skip
     folder, recipe = f"recipes/{name}", read_recipe(out.recipe)
-    seeds = Seeds(recipe.name, (1, 2, 3), (), {})
+    source, licence, seeds = DATA_NAME, LICENCE, Seeds(recipe.name, (1, 2, 3), (), {})
+    if name == "wake_word/alexa":
+        source, licence, seeds = f"{ALEXA}; {source}", f"{licence}; Apache License", None
     made = model_card(
-        recipe, facts, metadata, data, folder, f"{folder}.yaml", DATA_NAME, LICENCE, seeds
+        recipe, facts, metadata, data, folder, f"{folder}.yaml", source, licence, seeds
     )
     assert out.card.read_text().partition("## Data")[2] == made.partition("## Data")[2]
 
@@ -356,6 +359,15 @@ def test_licences_are_read_from_the_data_folder(tmp_path):
     assert licence_of(tmp_path) == LICENCE
     (tmp_path / "manifest.csv").write_text("path,label\n")
     assert licence_of(tmp_path / "manifest.csv") == LICENCE
+    (tmp_path / "LICENSE").unlink()
+    for folder, text in (("mine/takes", "MIT License"), ("theirs", commons), ("bare", "")):
+        (tmp_path / folder).mkdir(parents=True)
+        if text:
+            (tmp_path / folder.split("/")[0] / "LICENSE").write_text(text)
+    paths = ("mine/takes/a.wav", "theirs/b.wav", "mine/takes/c.wav", "bare/d.wav")
+    rows = "".join(f"{tmp_path / path},yes\n" for path in paths)
+    (tmp_path / "manifest.csv").write_text(f"path,label\n{rows}")
+    assert licence_of(tmp_path / "manifest.csv") == f"MIT License; {LICENCE}"
 
 
 def with_sections(**sections):

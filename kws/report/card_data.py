@@ -1,5 +1,6 @@
 """What a model card says of the clips that a model learned from, and of its teachers."""
 
+import csv
 from pathlib import Path
 
 from kws.recipe import Recipe
@@ -10,11 +11,22 @@ _COMMONS = "Creative Commons"
 
 
 def licence_of(data: Path) -> str:
-    """The licence in a data folder, or beside a manifest, by its first line; empty without one.
+    """The licence in a data folder, by its first line; empty without one.
 
+    Of a manifest, the one beside it, or else those in or right above the folders of its recordings.
     The licences of Creative Commons do not begin with whose they are: that is put before.
     """
-    folder = data if data.is_dir() else data.parent
+    if data.is_dir():
+        return _licence_in(data)
+    if beside := _licence_in(data.parent):
+        return beside
+    with open(data, newline="", encoding="utf-8") as file:
+        folders = {(data.parent / row["path"]).parent for row in csv.DictReader(file)}
+    found = (_licence_in(folder) or _licence_in(folder.parent) for folder in sorted(folders))
+    return "; ".join(dict.fromkeys(one for one in found if one))
+
+
+def _licence_in(folder: Path) -> str:
     for name in _LICENCES:
         if (folder / name).is_file():
             text = (folder / name).read_text(encoding="utf-8", errors="replace")
