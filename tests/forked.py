@@ -5,12 +5,15 @@ has one server that loads it once; what it forks has done nothing yet, and runs 
 would: its own arguments, folder, environment, output, exit status and signals.
 """
 
+import atexit
 import multiprocessing
 import os
 import runpy
 import subprocess
 import sys
 import tempfile
+import threading
+import traceback
 from pathlib import Path
 
 TOOLS = Path(__file__).resolve().parents[1] / "tools"
@@ -77,4 +80,19 @@ def _become(args: list[str], told: str, cwd: str, env: dict[str, str]) -> None:
     os.chdir(cwd)
     sys.argv = [str(TOOLS / args[0]), *args[1:]]
     sys.path[0:0] = [str(TOOLS)]
-    runpy.run_path(sys.argv[0], run_name="__main__")
+    status: object = None
+    try:
+        runpy.run_path(sys.argv[0], run_name="__main__")
+    except SystemExit as end:
+        status = end.code
+    except BaseException:
+        traceback.print_exc()
+        status = 1
+    if isinstance(status, str):
+        print(status, file=sys.stderr)
+    # As Python ends. A process of multiprocessing would wait for what joblib keeps in readiness.
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(1 if isinstance(status, str) else int(status or 0))
