@@ -289,9 +289,9 @@ def test_quantized_steps_bring_int8_and_float_together():
     model(features)
     for points in model.all_points():
         points.set_recorded()
-        for name, pair in points._ranges.items():  # coarse, so that rounding matters
-            pair["min_var"].assign(-6.0 if name != "logits" else -12.0)
-            pair["max_var"].assign(6.0 if name != "logits" else 12.0)
+        for name, (low, high) in points._ranges.items():  # coarse, so that rounding matters
+            low.assign(-6.0 if name != "logits" else -12.0)
+            high.assign(6.0 if name != "logits" else 12.0)
 
     def apart():
         found = []
