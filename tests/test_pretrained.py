@@ -366,7 +366,7 @@ def test_licences_are_read_from_the_data_folder(tmp_path):
             (tmp_path / folder.split("/")[0] / "LICENSE").write_text(text)
     paths = ("mine/takes/a.wav", "theirs/b.wav", "mine/takes/c.wav", "bare/d.wav")
     rows = "".join(f"{tmp_path / path},yes\n" for path in paths)
-    (tmp_path / "manifest.csv").write_text(f"path,label\n{rows}")
+    (tmp_path / "manifest.csv").write_text(f"\ufeffpath,label\n{rows}")
     assert licence_of(tmp_path / "manifest.csv") == f"MIT License; {LICENCE}"
 
 

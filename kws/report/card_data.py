@@ -20,7 +20,7 @@ def licence_of(data: Path) -> str:
         return _licence_in(data)
     if beside := _licence_in(data.parent):
         return beside
-    with open(data, newline="", encoding="utf-8") as file:
+    with open(data, newline="", encoding="utf-8-sig") as file:
         folders = {(data.parent / row["path"]).parent for row in csv.DictReader(file)}
     found = (_licence_in(folder) or _licence_in(folder.parent) for folder in sorted(folders))
     return "; ".join(dict.fromkeys(one for one in found if one))
