@@ -5,7 +5,7 @@ alone. A minute of speech is heard over and over. Once the state after a minute 
 before, every later minute repeats one already heard, to the bit: the day's last is among the first.
 
 The state of a model may wander within its rounding instead, and not come back for a day. Such a
-model hears the whole day, in the C engine (to the byte what LiteRT computes, and faster): what it
+model hears the whole day, in the C engine (to the byte what TFLM computes, and faster): what it
 says late is no farther from what it said early than early minutes are from each other.
 """
 

@@ -365,8 +365,9 @@ def test_licences_are_read_from_the_data_folder(tmp_path):
         if text:
             (tmp_path / folder.split("/")[0] / "LICENSE").write_text(text)
     paths = ("mine/takes/a.wav", "theirs/b.wav", "mine/takes/c.wav", "bare/d.wav")
-    rows = "".join(f"{tmp_path / path},yes\n" for path in paths)
-    (tmp_path / "manifest.csv").write_text(f"\ufeffpath,label\n{rows}")
+    rows = "".join(f"{tmp_path / path},yes,,training,0,1\n" for path in paths)
+    header = "path,label,speaker,split,start,duration"
+    (tmp_path / "manifest.csv").write_text(f"\ufeff{header}\n{rows}")
     assert licence_of(tmp_path / "manifest.csv") == f"MIT License; {LICENCE}"
 
 

@@ -1,8 +1,8 @@
 """What a model card says of the clips that a model learned from, and of its teachers."""
 
-import csv
 from pathlib import Path
 
+from kws.data.manifest_file import read_manifest
 from kws.recipe import Recipe
 from kws.recipe_augment import AugmentConfig
 
@@ -20,8 +20,7 @@ def licence_of(data: Path) -> str:
         return _licence_in(data)
     if beside := _licence_in(data.parent):
         return beside
-    with open(data, newline="", encoding="utf-8-sig") as file:
-        folders = {(data.parent / row["path"]).parent for row in csv.DictReader(file)}
+    folders = {clip.path.parent for clip in read_manifest(data)}
     found = (_licence_in(folder) or _licence_in(folder.parent) for folder in sorted(folders))
     return "; ".join(dict.fromkeys(one for one in found if one))
 
