@@ -9,7 +9,7 @@ from kws.data.examples import list_sources, more_sources
 from kws.data.recordings import read_recordings
 from kws.data.spoken import speak
 from kws.data.streams import holds
-from kws.data.talk import LONGEST, say_talk, talk_texts, write_talk
+from kws.data.talk import LONGEST, say_talk, talk_texts, with_homophones, write_talk
 from kws.data.vocabulary import WORDS
 from kws.data.voices import RATE_HZ, espeak_voices
 from kws.errors import DataError, RecipeError
@@ -40,6 +40,19 @@ def test_texts_have_none_of_the_words_that_must_not_be_heard():
     assert len(set(texts)) > 250
     assert talk_texts(10, TABOO, np.random.default_rng(1)) == texts[:10]
     assert talk_texts(10, TABOO, np.random.default_rng(2)) != texts[:10]
+
+
+def test_talk_has_no_word_that_sounds_as_one_that_must_not_be_heard(tmp_path):
+    assert with_homophones(["no", "right", "alexa"]) == ["no", "right", "alexa", "know", "write"]
+    assert with_homophones(["sun", "two"])[2:] == ["son", "to", "too"]
+    assert with_homophones(["know", "one moment"]) == ["know", "one moment"]
+    cast = espeak_voices([], 1)
+    write_talk(tmp_path / "talk", 200, ["no", "right"], cast[:1], 1)
+    said = {word.word for one in read_recordings(tmp_path / "talk") for word in one.words}
+    words = {word for text in said for word in text.split()}
+    assert len(words) > 500
+    assert not words & {"know", "write"}
+    assert {"knee", "new", "wrong"} <= words
 
 
 def test_sentences_are_spoken_by_many_and_finished_where_cut_short(tmp_path):

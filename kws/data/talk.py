@@ -3,6 +3,7 @@
 Sentences of common words in random order: all sounds and joints of a language, few of them twice.
 """
 
+import re
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -12,6 +13,8 @@ import numpy as np
 
 from kws.audio import io
 from kws.audio.noise import at_level
+from kws.data.espeak import Espeak
+from kws.data.phonemes import pronounce
 from kws.data.sentences import SENTENCES
 from kws.data.speaking import write_all
 from kws.data.streams import LEVEL_DB, Line, holds, write_stream
@@ -21,13 +24,34 @@ from kws.errors import DataError
 from kws.files import require_new
 from kws.progress import progress
 
-VERSION = 1
+VERSION = 2
 """Raised whenever the code says something else from the same order"""
 LONGEST = 11
 SHORTEST = 5
 """Words in a sentence"""
 _READ = 0.2
 """Share of sentences that mean something"""
+_LANGUAGE = "en-us"
+"""That of the words: by its rules two of them sound the same."""
+
+
+def with_homophones(taboo: Sequence[str]) -> list[str]:
+    """The taboo words, and those of the talk that sound the same: ``know`` where ``no`` is taboo.
+
+    Raises
+    ------
+    DataError
+        When espeak-ng is missing, or a taboo word cannot be said.
+    """
+    spoken = dict.fromkeys(re.findall(r"[a-z']+", " ".join([*WORDS, *SENTENCES]).lower()))
+    with Espeak() as engine:
+
+        def sound(word: str) -> tuple[tuple[str, ...], ...]:
+            said = pronounce(engine, word, _LANGUAGE).words
+            return tuple(tuple(phoneme.sound for phoneme in one) for one in said)
+
+        avoided = {sound(word) for word in taboo}
+        return [*taboo, *(word for word in spoken if word not in taboo and sound(word) in avoided)]
 
 
 def talk_texts(
@@ -58,11 +82,11 @@ def say_talk(
     Raises
     ------
     DataError
-        When espeak-ng is missing.
+        When espeak-ng is missing, or a taboo word cannot be said.
     StorageError
         When a file cannot be written.
     """
-    texts = talk_texts(count, taboo, np.random.default_rng([seed, 11]))
+    texts = talk_texts(count, with_homophones(taboo), np.random.default_rng([seed, 11]))
     sentences = [_Sentence(folder / f"{i:06d}.wav", i, text) for i, text in enumerate(texts)]
     missing = [one for one in sentences if not one.path.is_file()]
     write_all(partial(_say, cast=voices, seed=seed), missing, "sentences")
@@ -90,7 +114,7 @@ def write_talk(
         raise DataError(f"{count} sentences: expected at least 1, such as 1000 (about an hour)")
     require_new(folder)
     rng = np.random.default_rng([seed, 13])
-    texts = talk_texts(count, taboo, rng, sentences=())
+    texts = talk_texts(count, with_homophones(taboo), rng, sentences=())
     cast = rng.integers(len(voices), size=count)
     lines = [
         Line(text, "", "", voices[int(cast[i])], (seed, 14, i)) for i, text in enumerate(texts)
