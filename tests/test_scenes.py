@@ -1,6 +1,7 @@
 """Long recordings of words over a background: what is where, and how loud."""
 
 import csv
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -61,6 +62,28 @@ def test_words_are_where_the_labels_say_and_apart(data, tmp_path):
         part = audio[round(one.start_s * RATE) : round(one.end_s * RATE)]
         spectrum = np.abs(np.fft.rfft(part))
         assert spectrum.argmax() * RATE / len(part) == pytest.approx(HZ[one.word], abs=20)
+
+
+def test_a_word_keeps_what_is_too_faint_to_be_found(tmp_path):
+    """The s of "stop" may lie 50 dB below its vowel; a clip is not cut there."""
+    at = np.arange(RATE) / RATE
+    vowel, faint = (at >= 0.4) & (at < 0.7), (at >= 0.2) & (at < 0.36)
+    audio = 0.5 * np.sin(2 * np.pi * HZ["yes"] * at) * vowel
+    audio += 0.0012 * np.sin(2 * np.pi * 5000 * at) * faint
+    write(tmp_path / "data" / "yes" / f"{SPEAKER}_nohash_0.wav", audio, RATE)
+    wanted = order(tmp_path / "data", Scene("noise", 80), takes=1)
+    make_scenes(replace(wanted, keywords=("yes",)), tmp_path / "out")
+    made = read(tmp_path / "out" / "noise_80dB.wav", RATE)
+    (word,) = read_words(tmp_path / "out" / "noise_80dB.txt")
+    assert word.end_s - word.start_s == pytest.approx(0.3, abs=0.07)
+
+    def at_5_khz(start_s: float) -> float:
+        part = made[round(start_s * RATE) :][: round(0.05 * RATE)]
+        return float(np.abs(np.fft.rfft(part * np.hanning(len(part))))[250])
+
+    loud = at_5_khz(word.start_s - 0.06)
+    assert loud > 20 * at_5_khz(word.start_s - 0.5)
+    assert at_5_khz(word.start_s - 0.16) < loud / 2  # it comes slowly
 
 
 @pytest.mark.parametrize("others", [0, 2, 4])

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from kws.audio.noise import loud_power
-from kws.audio.splice import FADE_MS, word_span
+from kws.audio.splice import FADE_MS, faded, word_span
 
 GAP_MS = (20.0, 200.0)
 """Between two words; people leave no more within a sentence."""
@@ -18,14 +18,8 @@ SIDES = ((True, True), (True, False), (False, True))
 def cut_out(audio: np.ndarray, sample_rate_hz: int) -> np.ndarray:
     """The word of a clip alone, float32 (samples,), faded in and out; empty where all is silent."""
     start, end = word_span(audio, sample_rate_hz)
-    word = audio[start:end].astype(np.float32)
-    if not word.any():
-        return word[:0]
-    over = min(round(FADE_MS * sample_rate_hz / 1000), len(word) // 2)
-    ramp = ((np.arange(over) + 0.5) / max(1, over)).astype(np.float32)
-    word[:over] *= ramp
-    word[len(word) - over :] *= ramp[::-1]
-    return word
+    word = audio[start:end]
+    return faded(word, FADE_MS, sample_rate_hz) if word.any() else word[:0].astype(np.float32)
 
 
 def lay_beside(

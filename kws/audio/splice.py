@@ -48,6 +48,16 @@ def word_span(audio: np.ndarray, sample_rate_hz: int) -> tuple[int, int]:
     return int(start), max(int(end), int(start) + 1)
 
 
+def faded(audio: np.ndarray, fade_ms: float, sample_rate_hz: int) -> np.ndarray:
+    """A copy, float32 (samples,), that comes and goes over ``fade_ms``, if it is twice as long."""
+    made = audio.astype(np.float32)
+    over = min(round(fade_ms * sample_rate_hz / 1000), len(made) // 2)
+    ramp = ((np.arange(over) + 0.5) / max(1, over)).astype(np.float32)
+    made[:over] *= ramp
+    made[len(made) - over :] *= ramp[::-1]
+    return made
+
+
 def join_words(
     first: np.ndarray,
     second: np.ndarray,

@@ -71,15 +71,15 @@ def make_scenes(order: SceneOrder, out: Path) -> Made:
     rate = order.sample_rate_hz
     with progress("cutting words", len(chosen), "clips") as advance:
         words, without = cut_words(chosen, rate, advance)
-    keywords = [word for word in words if word[0] in order.keywords]
-    others = [word for word in words if word[0] not in order.keywords]
+    keywords = [word for word in words if word.label in order.keywords]
+    others = [word for word in words if word.label not in order.keywords]
     words = keywords + others[: order.others]
     root = order.data if order.data.is_dir() else order.data.parent
     speech, silent = _speech(order.speech, rate) if order.speech else ([], [])
     material = Material(
         words=tuple(words),
         noises=tuple(background_noises(root, rate)),
-        voices=tuple(sound for _, sound in others),
+        voices=tuple(word.sound for word in others),
         speech=tuple(speech),
     )
     seconds = {}
@@ -91,8 +91,8 @@ def make_scenes(order: SceneOrder, out: Path) -> Made:
     rows = [facts(scene) for scene in order.scenes]
     write_table(out / TABLE, [*rows[0]], ([*row.values()] for row in rows))
     counts: dict[str, int] = defaultdict(int)
-    for label, _ in words:
-        counts[label] += 1
+    for word in words:
+        counts[word.label] += 1
     return Made(seconds, dict(sorted(counts.items())), (*without, *silent))
 
 

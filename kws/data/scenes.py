@@ -14,7 +14,8 @@ import numpy as np
 from kws.audio.annotation import SpokenWord, write_words
 from kws.audio.io import read, write
 from kws.audio.noise import at_level, at_rms, babble, coloured_noise, cut_noise
-from kws.audio.word import find_words
+from kws.audio.splice import faded
+from kws.audio.word import Span, find_words
 from kws.data.manifest import Clip
 from kws.errors import AudioError, DataError
 from kws.progress import Advance
@@ -29,6 +30,9 @@ VOICES = 6
 _PIECE_S = 10.0
 """The background changes its source this often."""
 _LEAST_S = 0.1
+_MARGIN_MS, _FADE_MS = 150.0, 50.0
+"""What a word keeps of its clip on either side, where a faint s or p is not found to stand out; and
+over how much of that it comes and goes."""
 
 
 @dataclass(frozen=True)
@@ -57,11 +61,28 @@ class LongSpeech:
 
 
 @dataclass(frozen=True)
+class Word:
+    """A word cut out of its clip, with a little of what is around it."""
+
+    label: str
+    audio: np.ndarray
+    """float32 (samples,), faded in and out"""
+    start: int
+    """Where in it the word begins, in samples ..."""
+    end: int
+    """... and ends"""
+
+    @property
+    def sound(self) -> np.ndarray:
+        """The word alone."""
+        return self.audio[self.start : self.end]
+
+
+@dataclass(frozen=True)
 class Material:
     """What scenes are made of, at one rate."""
 
-    words: tuple[tuple[str, np.ndarray], ...]
-    """Label and sound of each word, cut out of its clip"""
+    words: tuple[Word, ...]
     noises: tuple[np.ndarray, ...]
     voices: tuple[np.ndarray, ...]
     """Clips without keywords, for babble"""
@@ -71,14 +92,15 @@ class Material:
 
 def cut_words(
     clips: Sequence[Clip], sample_rate_hz: int, advance: Advance
-) -> tuple[list[tuple[str, np.ndarray]], list[str]]:
+) -> tuple[list[Word], list[str]]:
     """Cut the strongest sound out of each clip.
 
     Returns
     -------
-    label and float32 (samples,) of each word; and a message for each clip that gave none.
+    the words, and a message for each clip that gave none.
     """
-    found, without = [], []
+    found: list[Word] = []
+    without: list[str] = []
     for clip in clips:
         advance()
         try:
@@ -91,10 +113,17 @@ def cut_words(
         spans = find_words(audio, sample_rate_hz) if len(audio) >= _LEAST_S * sample_rate_hz else []
         if spans:
             best = max(spans, key=lambda span: span.strength)
-            found.append((clip.word or clip.label, audio[best.start : best.end]))
+            found.append(_cut(clip.word or clip.label, audio, best, sample_rate_hz))
         else:
             without.append(f"{clip.path}: no word stands out of its noise")
     return found, without
+
+
+def _cut(label: str, audio: np.ndarray, span: Span, sample_rate_hz: int) -> Word:
+    margin = round(_MARGIN_MS * sample_rate_hz / 1000)
+    first, last = max(0, span.start - margin), min(len(audio), span.end + margin)
+    kept = faded(audio[first:last], _FADE_MS, sample_rate_hz)
+    return Word(label, kept, span.start - first, span.end - first)
 
 
 def write_scene(
@@ -116,13 +145,14 @@ def write_scene(
     words, samples = _lay_out(material.words, rng, sample_rate_hz)
     background = _background(scene.background, material, samples, rng, sample_rate_hz)
     audio = at_rms(background, 10 ** ((LEVEL_DB - scene.snr_db) / 20))
-    for start, _, sound in words:
-        audio[start : start + len(sound)] += at_level(sound, LEVEL_DB, sample_rate_hz)
+    for start, word in words:
+        first = start - word.start
+        audio[first : first + len(word.audio)] += at_level(word.audio, LEVEL_DB, sample_rate_hz)
     audio = audio * np.float32(10 ** (scene.gain_db / 20))
     write(folder / f"{scene.name}.wav", audio, sample_rate_hz)
     spoken = [
-        SpokenWord(label, start / sample_rate_hz, (start + len(sound)) / sample_rate_hz)
-        for start, label, sound in words
+        SpokenWord(word.label, start / sample_rate_hz, (start + len(word.sound)) / sample_rate_hz)
+        for start, word in words
     ]
     write_words(folder / f"{scene.name}.txt", spoken)
     return samples / sample_rate_hz
@@ -139,15 +169,15 @@ def facts(scene: Scene) -> dict[str, str]:
 
 
 def _lay_out(
-    words: Sequence[tuple[str, np.ndarray]], rng: np.random.Generator, sample_rate_hz: int
-) -> tuple[list[tuple[int, str, np.ndarray]], int]:
+    words: Sequence[Word], rng: np.random.Generator, sample_rate_hz: int
+) -> tuple[list[tuple[int, Word]], int]:
     """Where each word begins, in random order; and how many samples there are in all."""
     laid, at = [], 0
     for index in rng.permutation(len(words)):
-        label, sound = words[index]
+        word = words[index]
         at += round(rng.uniform(*PAUSE_S) * sample_rate_hz)
-        laid.append((at, label, sound))
-        at += len(sound)
+        laid.append((at, word))
+        at += len(word.sound)
     return laid, at + round(PAUSE_S[1] * sample_rate_hz)
 
 
