@@ -14,6 +14,7 @@ import numpy as np
 from kws.audio import io
 from kws.audio.noise import at_level
 from kws.data.espeak import Espeak
+from kws.data.phoneme_distance import segments
 from kws.data.phonemes import pronounce
 from kws.data.sentences import SENTENCES
 from kws.data.speaking import write_all
@@ -46,11 +47,10 @@ def with_homophones(taboo: Sequence[str]) -> list[str]:
     spoken = dict.fromkeys(re.findall(r"[a-z']+", " ".join([*WORDS, *SENTENCES]).lower()))
     with Espeak() as engine:
 
-        def sound(word: str) -> tuple[tuple[str, ...], ...]:
-            said = pronounce(engine, word, _LANGUAGE).words
-            return tuple(tuple(phoneme.sound for phoneme in one) for one in said)
+        def sound(word: str) -> list[str]:
+            return segments(pronounce(engine, word, _LANGUAGE))
 
-        avoided = {sound(word) for word in taboo}
+        avoided = [sound(word) for word in taboo]
         return [*taboo, *(word for word in spoken if word not in taboo and sound(word) in avoided)]
 
 
@@ -86,8 +86,11 @@ def say_talk(
     StorageError
         When a file cannot be written.
     """
+    paths = [folder / f"{i:06d}.wav" for i in range(count)]
+    if all(path.is_file() for path in paths):
+        return
     texts = talk_texts(count, with_homophones(taboo), np.random.default_rng([seed, 11]))
-    sentences = [_Sentence(folder / f"{i:06d}.wav", i, text) for i, text in enumerate(texts)]
+    sentences = [_Sentence(path, i, texts[i]) for i, path in enumerate(paths)]
     missing = [one for one in sentences if not one.path.is_file()]
     write_all(partial(_say, cast=voices, seed=seed), missing, "sentences")
 
