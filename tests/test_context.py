@@ -9,6 +9,8 @@ from kws.audio.context import GAP_MS, RATIO_DB, cut_out, lay_beside
 from kws.audio.noise import loud_power
 from kws.audio.splice import FADE_MS, word_span
 from kws.audio.steps import Material
+from kws.data import material
+from kws.data.cache import load_examples
 from kws.data.examples import list_sources
 from kws.data.material import gather_material, pick_words
 from kws.data.variants import training_making, variants
@@ -92,24 +94,24 @@ def test_a_neighbour_before_ends_whole_and_one_after_begins_whole():
 def test_words_are_laid_beside_before_speed_and_shift_and_leave_other_kinds_alone():
     clip, other = buzz(1000, 0.4, 0.2), cut_out(buzz(3000, 0.2, 0.5), RATE)
     config = AugmentConfig(context_probability=1, **STILL)
-    material, log = Material(words=[other]), []
-    made = augment_clip(clip, RATE, config, material, np.random.default_rng(3), RATE, log)
+    only, log = Material(words=[other]), []
+    made = augment_clip(clip, RATE, config, only, np.random.default_rng(3), RATE, log)
     assert next(name for name, _ in log) == "context"
     assert len(heard(made, 3000))
     plain = AugmentConfig(context_probability=0)
     moved = AugmentConfig(context_probability=1)
     logs: list[list] = [[], []]
     for one, kept in zip((plain, moved), logs, strict=True):
-        augment_clip(clip, RATE, one, material, np.random.default_rng(4), RATE, kept)
+        augment_clip(clip, RATE, one, only, np.random.default_rng(4), RATE, kept)
     assert logs[1][1:] == logs[0]
 
 
-def recipe(**augment):
+def recipe(unknown=True, **augment):
     values = {"copies": 2, "context_probability": 1, **augment}
     return parse_recipe(
         {
             "name": "beside",
-            "data": {"keywords": ["low", "high"]},
+            "data": {"keywords": ["low", "high"], "unknown": unknown},
             "augment": values,
             "model": {"units": [4]},
         },
@@ -132,6 +134,31 @@ def test_only_unknown_words_are_said_beside(tone_data):
         sources[0], training_making(recipe(context_probability=0), tone_data, sources)
     )
     assert not np.array_equal(first[0], without[0])
+
+
+def test_babble_is_of_words_that_are_no_keywords_where_there_are_some(tone_data):
+    """A keyword amid babble would be one that a clip of another word must not be heard as."""
+
+    def voices(**values):
+        wanted = recipe(babble_probability=0.5, **values)
+        sources = list_sources(tone_data, wanted.data.labels, "training", 0.1)
+        return {
+            path.parent.name for path, _, _ in training_making(wanted, tone_data, sources).voices
+        }
+
+    assert voices() == {"middle"}
+    assert voices(unknown=False, context_probability=0) == {"low", "high"}
+
+
+def test_features_are_made_anew_where_babble_is_of_other_voices(tone_data, tmp_path):
+    def key(voices, **augment):
+        wanted = recipe(context_probability=0, **augment)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(material, "VOICES", voices)
+            return load_examples(wanted, tone_data, "training", tmp_path / "cache").key
+
+    assert key(10, babble_probability=0.5) != key(20, babble_probability=0.5)
+    assert key(10) == key(20)
 
 
 def test_words_are_chosen_by_the_seed():

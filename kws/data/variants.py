@@ -40,7 +40,7 @@ class Making:
     augment: AugmentConfig | None
     """None: clean, once, with noise from the recordings' held-out part."""
     voices: tuple[Piece, ...] = ()
-    """Training clips of which babble is made."""
+    """Training clips of which babble is made: those of no keyword, where there are some."""
     words: tuple[Piece, ...] = ()
     """Training clips whose words are said beside others."""
 
@@ -60,6 +60,7 @@ def training_making(recipe: Recipe, root: Path, sources: list[Source]) -> Making
     config = recipe.augment
     clips = [source for source in sources if source.path is not None]
     unknown = recipe.data.labels.index(UNKNOWN) if recipe.data.unknown else None
+    others = [clip.piece for clip in clips if clip.label == unknown]
     return Making(
         features=recipe.features,
         clip_samples=recipe.clip_samples,
@@ -67,10 +68,8 @@ def training_making(recipe: Recipe, root: Path, sources: list[Source]) -> Making
         noise_times_ns=noise_times_ns(root, config),
         seed=recipe.seed,
         augment=config,
-        voices=pick_voices((clip.piece for clip in clips), config, recipe.seed),
-        words=pick_words(
-            (clip.piece for clip in clips if clip.label == unknown), config, recipe.seed
-        ),
+        voices=pick_voices(others or [clip.piece for clip in clips], config, recipe.seed),
+        words=pick_words(others, config, recipe.seed),
     )
 
 
