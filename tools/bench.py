@@ -1,6 +1,8 @@
 """Sizes and speeds, measured here and now: python tools/bench.py (or: make bench)"""
 
 import argparse
+import multiprocessing
+import os
 import subprocess
 import sys
 import tempfile
@@ -62,24 +64,40 @@ def size_rows(
     for units, bidirectional in models:
         name = f"Bidirectional({units})" if bidirectional else f"GRU({units})"
         for way in WAYS:
-            made = naive(f"convert_naively({way!r}, {units}, {bidirectional}, path)")
+            made = naive("convert_naively", way, units, bidirectional)
             rows.append((f"keras {name}, {way}", *made))
         for form in ("window",) if bidirectional else ("stream", "window"):
             rows.append(
                 (f"**this toolkit: {name}, int8 {form}**", *ours(units, bidirectional, form))
             )
-    rows.append(("keras DS-CNN of MLPerf Tiny, full int8", *naive("convert_dscnn_naively(path)")))
+    rows.append(("keras DS-CNN of MLPerf Tiny, full int8", *naive("convert_dscnn_naively")))
     rows.append(("this toolkit: `dscnn_reference`, the same net", *outcome(0, DSCNN)))
     return rows
 
 
-def naive(call: str) -> tuple[str, str, str]:
-    """What comes of a call of :mod:`kws.nn.naive` that writes a file to ``path``."""
+def naive(function: str, *arguments: object) -> tuple[str, str, str]:
+    """What comes of a function of :mod:`kws.nn.naive`, which writes a file or kills its process.
+
+    Each has a process of its own, forked from one that has loaded TensorFlow.
+    """
+    forks = multiprocessing.get_context("forkserver")
+    forks.set_forkserver_preload(["kws.nn.naive"])
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "naive.tflite"
-        code = f"from kws.nn.naive import *; path = {str(file)!r}; {call}"
-        result = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
-        return outcome(result.returncode, file)
+        process = forks.Process(target=quietly, args=(function, *arguments, str(file)))
+        process.start()
+        process.join()
+        return outcome(process.exitcode or 0, file)
+
+
+def quietly(function: str, *arguments: object) -> None:
+    """In that process: a converter that dies fills the terminal."""
+    silent = os.open(os.devnull, os.O_WRONLY)
+    for number in (1, 2):
+        os.dup2(silent, number)
+    from kws.nn import naive as ways
+
+    getattr(ways, function)(*arguments)
 
 
 def outcome(status: int, file: Path) -> tuple[str, str, str]:

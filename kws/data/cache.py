@@ -93,7 +93,7 @@ def _key(sources: list[Source], own: int, making: Making, split: str) -> str:
     """A name that changes with everything that the features depend on."""
     on_the_fly = {"time_masks", "time_mask_frames", "band_masks", "band_mask_bands", "mixup_alpha"}
     material = material_files(making.augment) if making.augment else []
-    facts = {
+    facts: dict[str, object] = {
         "version": [VERSION, CHUNK, SHARD],
         "features": making.features.model_dump(),
         "augment": making.augment.model_dump(exclude=on_the_fly) if making.augment else None,

@@ -14,7 +14,7 @@ import tf_keras as keras
 from kws.files import write_bytes
 
 FRAMES, SIZE, CLASSES = 49, 40, 10
-_SAMPLES = 50
+_SAMPLES = 10
 _COEFFICIENTS, _CHANNELS = 10, 64
 
 
