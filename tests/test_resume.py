@@ -118,9 +118,10 @@ MORE = {
 
 @pytest.mark.parametrize("what", MORE)
 def test_killed_between_epochs_it_goes_on_to_the_same_weights(
-    what, tone_recipe, tone_data, tmp_path
+    what, tone_recipe, tone_data, tmp_path, monkeypatch
 ):
-    """With what a stem's batch normalisation keeps, and with the answers of a teacher."""
+    """With what a stem's batch normalisation keeps, and with a teacher's answers, compiled."""
+    monkeypatch.setattr(training, "COMPILED_FROM", 0 if what == "distill" else 1000)
     changes = ("name=teacher", "train={epochs: 1, batch_size: 16}", "quantize.mode=none")
     teacher = tmp_path / "teacher.yaml"
     write_recipe(read_recipe(tone_recipe, changes), teacher)
@@ -142,6 +143,20 @@ def test_killed_between_epochs_it_goes_on_to_the_same_weights(
     assert [epoch.phase for epoch in history] == ["float"] * 3 + ["qat"] * 2
     for mine, theirs in zip(weights(run), weights(whole), strict=True):
         np.testing.assert_array_equal(mine, theirs)
+
+
+def test_a_training_of_few_batches_is_not_compiled_and_learns_the_same(
+    tone_recipe, tone_data, tmp_path, monkeypatch
+):
+    changes = ("train={epochs: 2, batch_size: 8}", "quantize.mode=none")  # dropout draws otherwise
+    recipe, learned = read_recipe(tone_recipe, changes), []
+    for name, batches in (("compiled", 28), ("plain", 29)):  # of 119 clips, 14 an epoch
+        monkeypatch.setattr(training, "COMPILED_FROM", batches)
+        model = train_recipe(recipe, tone_data, tmp_path / name, resume=False)[0]
+        assert model.compiled == (name == "compiled")
+        learned.append([variable.numpy() for variable in model.learned()])
+    for one, other in zip(*learned, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-5)
 
 
 def epochs(*accuracies: float, phase: str = "float", first: int = 0) -> list[Epoch]:

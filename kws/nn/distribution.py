@@ -159,6 +159,7 @@ class _Copy:
         with tf.device(device):
             twin = KeywordModel.from_config(model.get_config())
             twin.build_for(len(model.normalize.mean))
+            twin.compiled = model.compiled
             own = make_optimizer(recipe, twin)
             kept = (*model.variables, *optimizer.variables)
             pairs = zip((*twin.variables, *own.variables), kept, strict=True)

@@ -45,6 +45,8 @@ class KeywordModel(keras.Model):
     ):
         super().__init__(**kwargs)
         self.config = ModelConfig.model_validate_json(config)
+        self.compiled = self.config.architecture != "dscnn"
+        """Whether XLA compiles what is asked of the model; many channels' convolutions it slows"""
         self.classes, self.per_channel = classes, per_channel
         self.normalize = Normalize(**normalize)
         blocks = [block.model_dump(mode="json") for block in self.config.stem]
@@ -64,11 +66,6 @@ class KeywordModel(keras.Model):
     def mode(self) -> Mode:
         """How the quantization points run."""
         return self.normalize.mode
-
-    @property
-    def compiled(self) -> bool:
-        """Whether XLA makes the model faster; its convolutions of many channels are slow."""
-        return self.config.architecture != "dscnn"
 
     @property
     def folded(self) -> bool:

@@ -37,6 +37,9 @@ from kws.progress import Advance, progress
 from kws.recipe import Recipe
 from kws.run import RunFolder
 
+COMPILED_FROM = 300
+"""Batches of a training worth compiling, which takes 10 to 40 s, and saves up to 0.1 s a batch."""
+
 
 @dataclass(frozen=True)
 class Clips:
@@ -100,6 +103,8 @@ class _Training:
         self.chief = self.distribution is None or self.distribution.chief
         self.steps = batches_per_epoch(recipe, len(self.training.labels))
         self.optimizer = make_optimizer(recipe, self.model)
+        if self.steps * sum(phase.epochs for phase in phases(recipe)) < COMPILED_FROM:
+            self.model.compiled = False
         steps = self.steps * recipe.train.epochs
         self.compression = Compression(recipe.compress, self.model, steps)
 
