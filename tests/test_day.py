@@ -80,7 +80,7 @@ def distances(some: list[np.ndarray], others: list[np.ndarray]) -> np.ndarray:
 
 @pytest.mark.parametrize("name", WANDERING)
 def test_a_day_wanders_within_its_rounding(name, minute, tmp_path):
-    package = build_package(BOX / name / "model.tflite", tmp_path / "c")
+    package = build_package(BOX / name / "model.tflite", tmp_path / "c", "-O3")
     frames = package.runner.inputs[0].quantize(minute_of_features(package.runner, minute))
     heard = [package.run(frames) for _ in range(DAY)]
     early, late = heard[1:21], heard[-20:]
