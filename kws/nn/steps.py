@@ -39,8 +39,8 @@ def train_step(
     (batch, 1), 1 where a clip starts from ``state``, state, as the model takes it, and seed (2,)
     int32, which decides dropout; it gives the loss and the state after the clips.
     """
-    whole = recipe.model.architecture == "dscnn" or is_mixed(model, recipe)  # never compiled
-    count = 1 if whole else parts_of(recipe.train.batch_size)
+    divided = recipe.model.architecture != "dscnn"  # whose convolutions use all processors at once
+    count = parts_of(recipe.train.batch_size) if divided else 1
     find = part_function(model, optimizer, recipe, count)
     change = change_function(model, optimizer, recipe)
 
