@@ -37,6 +37,9 @@ class AugmentConfig(Section):
 
     copies: Annotated[int, Field(ge=1, le=100)] = 4
     """Augmented copies of each training clip; the clean clip is not kept besides."""
+    keyword_takes: Annotated[int, Field(ge=1, le=100)] = 1
+    """How often each of the data folder's clips of a keyword stands in an epoch, with copies of its
+    own each time: for a word of which there are few recordings."""
     shift_probability: Probability = 1.0
     shift_ms: Annotated[float, Field(ge=0, le=1000)] = 100.0
     """Largest time shift, either way."""

@@ -149,6 +149,7 @@ def test_key_follows_what_features_depend_on(root, caches):
     others = [
         key(seed=2),
         key(augment__copies=1),
+        key(augment__keyword_takes=2),
         key(augment__snr_db=[5, 10]),
         key(features__hop_ms=10.0),
         key(data__clip_ms=900.0),
@@ -160,7 +161,7 @@ def test_key_follows_what_features_depend_on(root, caches):
     others.append(key())
     os.utime(root / "_background_noise_" / "hiss.wav", (1, 1))
     others.append(key())
-    assert len({first, *others}) == 10
+    assert len({first, *others}) == 11
 
 
 def test_changed_noise_is_read_anew(root, caches):
@@ -188,6 +189,33 @@ def test_added_clips_come_after_the_folder_s_own(root, caches, tmp_path):
         assert more.features[own].tobytes() == plain.features[same].tobytes()
         unknown = recipe().data.labels.index("unknown")
         assert more.labels[own.stop : (copy + 1) * clips].tolist() == [unknown] * 5
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_further_takes_of_keywords_have_copies_of_their_own(root, caches):
+    (root / "no" / f"{TRAINING}_nohash_1.wav").write_bytes(b"")
+    plain = recipe(data__max_bad_fraction=0.1)
+    one = load_examples(plain, root, "training", caches)
+    three = load_examples(
+        recipe(data__max_bad_fraction=0.1, augment__keyword_takes=3), root, "training", caches
+    )
+    said = {plain.data.labels.index("yes"): 4, plain.data.labels.index("no"): 3}
+    for label, clips in said.items():
+        assert (three.labels == label).sum() == 2 * 3 * clips
+        ways = {row.tobytes() for row in three.features[np.flatnonzero(three.labels == label)]}
+        assert len(ways) == 2 * 3 * clips
+    others = [index for index in range(len(plain.data.labels)) if index not in said]
+    assert np.isin(three.labels, others).sum() == np.isin(one.labels, others).sum()
+    assert three.own == one.own
+    clips = len(three.labels) // 2
+    assert clips == one.own + 2 * 7
+    assert three.features[: one.own].tobytes() == one.features[: one.own].tobytes()
+    second = three.features[clips : clips + one.own]
+    assert second.tobytes() == one.features[one.own :].tobytes()
+    assert three.bad == one.bad
+    assert len(one.bad) == 1
+    with pytest.raises(DataError, match=r"1 of 12 training clips cannot be read"):
+        load_examples(recipe(augment__keyword_takes=3), root, "training", caches)
 
 
 @pytest.mark.usefixtures("small_chunks")

@@ -397,6 +397,7 @@ DEFAULT = "4 varied copies (speed, shift, noise, level) of each clip"
         ({}, f"{DEFAULT}, with masks over time and bands."),
         ({"time_masks": 0, "band_mask_bands": 0}, f"{DEFAULT}."),
         (BARE, "4 copies of each clip."),
+        (BARE | {"keyword_takes": 3}, "4 copies of each clip, 12 of each of a keyword."),
         (BARE | {"copies": 1, "mixup_alpha": 0.2}, "1 copy of each clip, mixed with each other."),
         (
             BARE | {"speed": (1.0, 1.0), "speed_probability": 1.0, "room_rt60_s": (0.1, 0.2)},

@@ -686,3 +686,7 @@ def test_the_summary_says_what_the_model_is(run):
         "40 log-mel bands every 20 ms; GRU of 8 units; 30 + 6 epochs at batches of 128; "
         "4 augmented copies of each clip, seed 1"
     )
+    often = recipe.augment.model_copy(update={"keyword_takes": 5})
+    assert recipe_summary(recipe.model_copy(update={"augment": often})).endswith(
+        "; 4 augmented copies of each clip, 20 of each of a keyword, seed 1"
+    )

@@ -92,11 +92,12 @@ def load_examples(
 def _key(sources: list[Source], own: int, making: Making, split: str) -> str:
     """A name that changes with everything that the features depend on."""
     on_the_fly = {"time_masks", "time_mask_frames", "band_masks", "band_mask_bands", "mixup_alpha"}
+    told_apart = on_the_fly | {"keyword_takes"}  # by the sources
     material = material_files(making.augment) if making.augment else []
     facts: dict[str, object] = {
         "version": [VERSION, CHUNK, SHARD],
         "features": making.features.model_dump(),
-        "augment": making.augment.model_dump(exclude=on_the_fly) if making.augment else None,
+        "augment": making.augment.model_dump(exclude=told_apart) if making.augment else None,
         "clip_samples": making.clip_samples,
         "seed": making.seed,
         "split": split,
@@ -210,7 +211,7 @@ def _check(
 ) -> None:
     """Refuse too many unreadable clips, and a training label that has none left."""
     bad = examples.bad
-    clips = sum(source.path is not None and not source.made for source in sources)
+    clips = sum(one.path is not None and not one.made and not one.take for one in sources)
     first = "; ".join(bad[:_SHOWN]) + ("; ..." if len(bad) > _SHOWN else "")
     if len(bad) > max_bad_fraction * clips:
         raise DataError(

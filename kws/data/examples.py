@@ -87,7 +87,8 @@ def list_sources(
 def more_sources(
     recipe: Recipe, sources: list[Source], spoken: Spoken | None = None
 ) -> list[Source]:
-    """The recipe's further examples for training: of other folders, spoken, and made.
+    """The recipe's further examples for training: of other folders, spoken, made, and further
+    takes of the keywords' clips.
 
     ``sources`` and their random numbers stay as they are; what is made does not depend on the
     other folders.
@@ -110,10 +111,19 @@ def more_sources(
         extra += cut_negatives(place, data.clip_ms / 1000)
     for number, clip in enumerate(extra, start=len(clips)):
         more.append(_source(clip, data.labels.index(clip.label), number))
+    more += _further_takes(recipe, clips)
     if data.made_unknown_share:
         count = round(data.made_unknown_share * len(clips))
         more += made_sources(clips, recipe, count)
     return more
+
+
+def _further_takes(recipe: Recipe, clips: list[Source]) -> list[Source]:
+    """The keywords' clips once more, as often as ``augment.keyword_takes`` asks for."""
+    keywords = {recipe.data.labels.index(keyword) for keyword in recipe.data.keywords}
+    said = [clip for clip in clips if clip.label in keywords]
+    takes = range(1, recipe.augment.keyword_takes)
+    return [replace(clip, take=take) for take in takes for clip in said]
 
 
 def list_unseen(
@@ -153,7 +163,7 @@ def make_features(
         try:
             varied = variants(source, making)
         except AudioError as error:
-            if not source.made:  # else it is one of the clips, and told there
+            if not source.made and not source.take:  # else it is one of the clips, and told there
                 bad.append(str(error))
             continue
         labels.append(source.label)

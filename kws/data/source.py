@@ -36,6 +36,8 @@ class Source:
     duration_s: float | None = None
     word: str = ""
     """What is said, where it is known."""
+    take: int = 0
+    """Of a clip that stands in training several times: each has copies of its own."""
     made: tuple[Made, ...] = ()
     """Of a made word: one for each copy; ``path`` is then that of the first piece."""
 

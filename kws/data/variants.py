@@ -100,7 +100,8 @@ def variants(source: Source, making: Making, logs: list[Log] | None = None) -> l
         return [io.fit(audio, samples)]
     copies = []
     for copy in range(making.copies):
-        rng = np.random.default_rng((making.seed, _kind(source), source.number, copy))
+        drawn = source.take * making.copies + copy
+        rng = np.random.default_rng((making.seed, _kind(source), source.number, drawn))
         log: Log = []
         if config is not None and source.path is not None:
             spoken = _made(source.made[copy], samples, rate, rng, log) if audio is None else audio

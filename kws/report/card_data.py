@@ -57,6 +57,8 @@ def heard_text(recipe: Recipe) -> str:
     kinds, several = ", ".join(varied(augment)), "copies" if augment.copies > 1 else "copy"
     how = f"varied {several} ({kinds})" if kinds else several
     text = f"Trained on {augment.copies} {how} of each clip"
+    if augment.keyword_takes > 1:
+        text += f", {augment.copies * augment.keyword_takes} of each of a keyword"
     if augment.time_masks * augment.time_mask_frames + augment.band_masks * augment.band_mask_bands:
         text += ", with masks over time and bands"
     if augment.mixup_alpha:

@@ -61,7 +61,9 @@ def recipe_summary(recipe: Recipe) -> str:
         parts.append("DS-CNN")
     tuned = f" + {quantize.epochs}" if quantize.mode == "qat" else ""
     parts.append(f"{train.epochs}{tuned} epochs at batches of {train.batch_size}")
-    parts.append(f"{recipe.augment.copies} augmented copies of each clip, seed {recipe.seed}")
+    copies, takes = recipe.augment.copies, recipe.augment.keyword_takes
+    more = f", {copies * takes} of each of a keyword" if takes > 1 else ""
+    parts.append(f"{copies} augmented copies of each clip{more}, seed {recipe.seed}")
     return "; ".join(parts)
 
 
