@@ -156,6 +156,22 @@ def test_false_accepts_are_spent_on_the_keyword_where_they_save_most():
     assert (none.scores.false_accepts.count, none.scores.missed.count) == (0, 9)
 
 
+def test_false_accepts_that_are_left_over_are_spent():
+    """At one false accept a word more is heard; by price it is all three for ten words, or none."""
+    heard = one_hour(
+        yes_true=[0.9, 0.7] + [0.5] * 10, yes_false=[0.8, 0.6, 0.6], no_true=[0.9], no_false=[]
+    )
+    by_rate = {
+        wanted: (found.scores.false_accepts.count, found.scores.missed.count)
+        for wanted in (0.5, 1, 2, 3)
+        for found in [choose_thresholds(judge(heard), wanted)]
+    }
+    assert by_rate == {0.5: (0, 11), 1: (1, 10), 2: (1, 10), 3: (3, 0)}
+    found = choose_thresholds(judge(heard), 2).decoder
+    assert 0.6 < found.threshold_of("yes") <= 0.7
+    assert found.threshold_of("no") <= 0.9
+
+
 def test_a_rate_that_cannot_be_reached_is_told():
     heard = one_hour([0.5], [1.0, 1.0], [0.5], [])
     found = choose_thresholds(judge(heard), 1)

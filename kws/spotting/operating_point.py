@@ -90,7 +90,8 @@ def choose_thresholds(judge: StreamJudge, false_accepts_per_hour: float) -> Chos
 
     Each keyword's threshold is the one of least cost, where a false accept costs the same number
     of misses for all; that price is raised until the decoder with all thresholds has few enough
-    (Lagrange's way to share out the false accepts among the keywords).
+    (Lagrange's way to share out the false accepts among the keywords). Those that are left over
+    are spent one by one.
 
     Raises
     ------
@@ -108,12 +109,53 @@ def choose_thresholds(judge: StreamJudge, false_accepts_per_hour: float) -> Chos
         # The last of equals: the highest threshold.
         cost = false if price == math.inf else missed + price * false
         best = len(THRESHOLDS) - 1 - cost[::-1].argmin(axis=0)
-        chosen = dict(zip(judge.keywords, (THRESHOLDS[at] for at in best), strict=True))
-        decoder = with_thresholds(judge.config, max(chosen.values()), chosen)
-        scores = judge.score(decoder)
+        decoder, scores = _score(judge, best)
         if scores.false_accepts.count <= allowed:
+            decoder, scores = _spend(judge, best, missed, false, allowed)
             return Chosen(false_accepts_per_hour, decoder, scores, reached=True)
     return Chosen(false_accepts_per_hour, decoder, scores, reached=False)
+
+
+def _spend(
+    judge: StreamJudge, best: np.ndarray, missed: np.ndarray, false: np.ndarray, allowed: int
+) -> tuple[DecoderConfig, StreamScores]:
+    """Lower thresholds for the false accepts that are left: a price finds no point within the
+    trade-off's hull.
+
+    The lowering that saves most misses for a false accept comes first; one that, with all others,
+    gives too many false accepts or saves nothing is not done.
+
+    Parameters
+    ----------
+    best : int (keywords,), index of each threshold. missed, false : (thresholds, keywords).
+    """
+    lowest = np.zeros(len(best), int)
+    decoder, scores = _score(judge, best)
+    while True:
+        saved = missed[best, range(len(best))] - missed
+        more = np.maximum(false - false[best, range(len(best))], 0)
+        at = np.arange(len(missed))[:, None]
+        left = allowed - scores.false_accepts.count
+        possible = (at >= lowest) & (at < best) & (saved > 0) & (more <= left)
+        worth = np.where(possible, saved / (more + 0.5), 0)  # what costs nothing comes first
+        if not worth.any():
+            return decoder, scores
+        row, keyword = divmod(int(worth[::-1].argmax()), len(best))
+        lower = best.copy()
+        lower[keyword] = len(missed) - 1 - row  # of equals the highest
+        found, now = _score(judge, lower)
+        few = now.false_accepts.count <= allowed
+        if few and now.missed.count < scores.missed.count:
+            best, decoder, scores = lower, found, now
+        else:
+            lowest[keyword] = lower[keyword] + 1
+
+
+def _score(judge: StreamJudge, best: np.ndarray) -> tuple[DecoderConfig, StreamScores]:
+    """What thresholds, by their indices, give together."""
+    chosen = dict(zip(judge.keywords, (THRESHOLDS[at] for at in best), strict=True))
+    decoder = with_thresholds(judge.config, max(chosen.values()), chosen)
+    return decoder, judge.score(decoder)
 
 
 def _brief(value: float) -> float:
