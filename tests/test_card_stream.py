@@ -60,3 +60,8 @@ def test_a_card_tells_them(evaluate, recordings, tone_run, tone_recipe, tone_dat
     card = publish(tone_run, tmp_path / "tones", tone_data, "", file).card.read_text()
     rows = running_rows(file, sha256(model), open_model(model).metadata)
     assert f"95 % intervals (Wilson, Garwood):\n\n{chr(10).join(rows)}\n\n## Data" in card
+    lines = card.splitlines()
+    listen = "python tools/evaluate.py runs/tones/model.tflite --stream RECORDINGS --negatives TALK"
+    at = lines.index(f"{listen} --json running.json")
+    assert lines[at + 1].startswith("python tools/publish.py runs/tones ")
+    assert lines[at + 1].endswith("/tones --running running.json")

@@ -29,8 +29,8 @@ BOX = ROOT / "recipes"
 IN_THE_BOX = (
     "speech_commands_12/gru_small_12", "speech_commands_35/gru_small_35",
     "speech_commands_8/bigru_window", "speech_commands_8/dscnn_reference",
-    "speech_commands_8/gru_medium", "speech_commands_8/gru_small", "speech_commands_8/gru_stream",
-    "speech_commands_8/gru_tiny", "speech_commands_8/lstm_small",
+    "speech_commands_8/gru_medium", "speech_commands_8/gru_running", "speech_commands_8/gru_small",
+    "speech_commands_8/gru_stream", "speech_commands_8/gru_tiny", "speech_commands_8/lstm_small",
     "speech_commands_8/mingru_small", "speech_commands_8/rnn_small", "wake_word/alexa",
 )  # fmt: skip
 GRU_SMALL = BOX / "speech_commands_8" / "gru_small"
@@ -64,11 +64,13 @@ def test_cards_in_the_box_say_of_their_data_and_limits_what_a_new_one_would(name
         confusion=np.eye(len(metadata.labels), dtype=int), open_set=open_set,
     )  # fmt: skip
     folder, recipe = f"recipes/{name}", read_recipe(out.recipe)
-    source, licence, seeds = DATA_NAME, LICENCE, Seeds(recipe.name, (1, 2, 3), (), {})
+    source, licence = DATA_NAME, LICENCE
     if name == "wake_word/alexa":
-        source, licence, seeds = f"{ALEXA}; {source}", f"{licence}; Apache License", None
+        source, licence = f"{ALEXA}; {source}", f"{licence}; Apache License"
+    heard = metadata.threshold_choice is not None  # those for running sound are of one seed
+    seeds, rows = (None, ["..."]) if heard else (Seeds(recipe.name, (1, 2, 3), (), {}), [])
     made = model_card(
-        recipe, facts, metadata, data, folder, f"{folder}.yaml", source, licence, seeds
+        recipe, facts, metadata, data, folder, f"{folder}.yaml", source, licence, seeds, rows
     )
     assert out.card.read_text().partition("## Data")[2] == made.partition("## Data")[2]
 
@@ -266,6 +268,10 @@ def test_thresholds_may_have_been_chosen_since_it_was_verified(
     assert (
         "Its thresholds were chosen for at most 1 false accepts an hour, and gave 2 in 4.0" in card
     )
+    assert (
+        "python tools/evaluate.py runs/tones/model.tflite --stream DEVELOPMENT --negatives "
+        "DEVELOPMENT_TALK --false-accepts-per-hour 1 --write\npython tools/publish.py runs/tones "
+    ) in card
     path.write_bytes(with_metadata(of_other_weights(verified), facts, "the model"))
     with pytest.raises(RunError, match="is not the file that was verified"):
         publish(run, folder, tone_data)

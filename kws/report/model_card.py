@@ -63,7 +63,9 @@ def model_card(
         seed_rows=_seed_rows(seeds) if seeds else [],
         choice=_choice(metadata),
         running_rows=running_rows,
-        commands=_commands(recipe, facts, folder, recipe_file, data_name, seeds),
+        commands=_commands(
+            recipe, facts, folder, recipe_file, data_name, seeds, metadata, bool(running_rows)
+        ),
         path=f"{folder}/model.tflite",
     )
 
@@ -128,18 +130,28 @@ def _commands(
     recipe_file: str,
     data_name: str,
     seeds: Seeds | None,
+    metadata: Metadata,
+    heard: bool,
 ) -> list[str]:
+    """What made it, in turn; ``heard``: its figures in running sound are on the card."""
     data = "" if recipe.data.folder else " --data DIR"
-    named = f" --data-name {shlex.quote(data_name)}" if data_name else ""
+    train = f"python tools/train.py {recipe_file}{data}"
     if seeds:
-        return [
-            f"python tools/train.py {recipe_file}{data} --seeds {len(seeds.seeds)}",
-            f"python tools/publish.py runs/{recipe.name}_seed{recipe.seed} {folder}{named}",
+        run = f"runs/{recipe.name}_seed{recipe.seed}"
+        made = [f"{train} --seeds {len(seeds.seeds)}"]
+    else:
+        run = f"runs/{recipe.name}"
+        state = f" --state {facts.state}" if facts.state == "internal" else ""
+        made = [
+            f"{train} --set seed={recipe.seed} --out {run}",
+            f"python tools/convert.py {run} --form {facts.form}{state}",
         ]
-    run = f"runs/{recipe.name}"
-    state = f" --state {facts.state}" if facts.state == "internal" else ""
-    return [
-        f"python tools/train.py {recipe_file}{data} --set seed={recipe.seed} --out {run}",
-        f"python tools/convert.py {run} --form {facts.form}{state}",
-        f"python tools/publish.py {run} {folder}{named}",
-    ]
+    listen = f"python tools/evaluate.py {run}/model.tflite --stream"
+    if choice := metadata.threshold_choice:
+        rate = f"--false-accepts-per-hour {choice.wanted_per_hour:g}"
+        made.append(f"{listen} DEVELOPMENT --negatives DEVELOPMENT_TALK {rate} --write")
+    if heard:
+        made.append(f"{listen} RECORDINGS --negatives TALK --json running.json")
+    named = f" --data-name {shlex.quote(data_name)}" if data_name else ""
+    running = " --running running.json" if heard else ""
+    return [*made, f"python tools/publish.py {run} {folder}{named}{running}"]
