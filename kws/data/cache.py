@@ -211,7 +211,7 @@ def _check(
 ) -> None:
     """Refuse too many unreadable clips, and a training label that has none left."""
     bad = examples.bad
-    clips = sum(one.path is not None and not one.made and not one.take for one in sources)
+    clips = sum(source.path is not None and not source.again for source in sources)
     first = "; ".join(bad[:_SHOWN]) + ("; ..." if len(bad) > _SHOWN else "")
     if len(bad) > max_bad_fraction * clips:
         raise DataError(

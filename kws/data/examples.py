@@ -163,7 +163,7 @@ def make_features(
         try:
             varied = variants(source, making)
         except AudioError as error:
-            if not source.made and not source.take:  # else it is one of the clips, and told there
+            if not source.again:  # else it is one of the clips, and told there
                 bad.append(str(error))
             continue
         labels.append(source.label)

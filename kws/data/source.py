@@ -42,6 +42,11 @@ class Source:
     """Of a made word: one for each copy; ``path`` is then that of the first piece."""
 
     @property
+    def again(self) -> bool:
+        """Whether it is of clips that are sources themselves: a made word, or a further take."""
+        return bool(self.made or self.take)
+
+    @property
     def piece(self) -> Piece:
         """The recording, or what is used of it."""
         assert self.path is not None, "made silence has no recording"

@@ -5,6 +5,7 @@ from pathlib import Path
 from kws.data.manifest_file import read_manifest
 from kws.recipe import Recipe
 from kws.recipe_augment import AugmentConfig
+from kws.report.run_facts import of_clips
 
 _LICENCES = ("LICENSE", "LICENSE.txt", "LICENSE.md", "COPYING")
 _COMMONS = "Creative Commons"
@@ -56,9 +57,7 @@ def heard_text(recipe: Recipe) -> str:
     augment, data = recipe.augment, recipe.data
     kinds, several = ", ".join(varied(augment)), "copies" if augment.copies > 1 else "copy"
     how = f"varied {several} ({kinds})" if kinds else several
-    text = f"Trained on {augment.copies} {how} of each clip"
-    if augment.keyword_takes > 1:
-        text += f", {augment.copies * augment.keyword_takes} of each of a keyword"
+    text = f"Trained on {augment.copies} {how} {of_clips(augment)}"
     if augment.time_masks * augment.time_mask_frames + augment.band_masks * augment.band_mask_bands:
         text += ", with masks over time and bands"
     if augment.mixup_alpha:

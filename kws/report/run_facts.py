@@ -8,6 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from kws.errors import RunError
 from kws.recipe import Recipe
+from kws.recipe_augment import AugmentConfig
 from kws.recipe_io import read_recipe
 from kws.run import RunFolder, read_metrics
 from kws.tflite.compress_run import Compressed
@@ -61,10 +62,16 @@ def recipe_summary(recipe: Recipe) -> str:
         parts.append("DS-CNN")
     tuned = f" + {quantize.epochs}" if quantize.mode == "qat" else ""
     parts.append(f"{train.epochs}{tuned} epochs at batches of {train.batch_size}")
-    copies, takes = recipe.augment.copies, recipe.augment.keyword_takes
-    more = f", {copies * takes} of each of a keyword" if takes > 1 else ""
-    parts.append(f"{copies} augmented copies of each clip{more}, seed {recipe.seed}")
+    augment = recipe.augment
+    parts.append(f"{augment.copies} augmented copies {of_clips(augment)}, seed {recipe.seed}")
     return "; ".join(parts)
+
+
+def of_clips(augment: AugmentConfig) -> str:
+    """What a recipe's copies are of; keywords' clips may have more."""
+    if augment.keyword_takes == 1:
+        return "of each clip"
+    return f"of each clip, {augment.copies * augment.keyword_takes} of each of a keyword"
 
 
 def read_run_recipe(run: RunFolder) -> Recipe:

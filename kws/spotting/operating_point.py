@@ -111,13 +111,18 @@ def choose_thresholds(judge: StreamJudge, false_accepts_per_hour: float) -> Chos
         best = len(THRESHOLDS) - 1 - cost[::-1].argmin(axis=0)
         decoder, scores = _score(judge, best)
         if scores.false_accepts.count <= allowed:
-            decoder, scores = _spend(judge, best, missed, false, allowed)
-            return Chosen(false_accepts_per_hour, decoder, scores, reached=True)
+            found = _spend(judge, best, (decoder, scores), missed, false, allowed)
+            return Chosen(false_accepts_per_hour, *found, reached=True)
     return Chosen(false_accepts_per_hour, decoder, scores, reached=False)
 
 
 def _spend(
-    judge: StreamJudge, best: np.ndarray, missed: np.ndarray, false: np.ndarray, allowed: int
+    judge: StreamJudge,
+    best: np.ndarray,
+    found: tuple[DecoderConfig, StreamScores],
+    missed: np.ndarray,
+    false: np.ndarray,
+    allowed: int,
 ) -> tuple[DecoderConfig, StreamScores]:
     """Lower thresholds for the false accepts that are left: a price finds no point within the
     trade-off's hull.
@@ -127,26 +132,27 @@ def _spend(
 
     Parameters
     ----------
-    best : int (keywords,), index of each threshold. missed, false : (thresholds, keywords).
+    best : int (keywords,), index of each threshold. found : what they give.
+    missed, false : (thresholds, keywords).
     """
-    lowest = np.zeros(len(best), int)
-    decoder, scores = _score(judge, best)
+    keywords = np.arange(len(best))
+    lowest, rows = np.zeros_like(best), np.arange(len(missed))[:, None]
     while True:
-        saved = missed[best, range(len(best))] - missed
-        more = np.maximum(false - false[best, range(len(best))], 0)
-        at = np.arange(len(missed))[:, None]
+        scores = found[1]
         left = allowed - scores.false_accepts.count
-        possible = (at >= lowest) & (at < best) & (saved > 0) & (more <= left)
+        saved = missed[best, keywords] - missed
+        more = np.maximum(false - false[best, keywords], 0)
+        possible = (rows >= lowest) & (rows < best) & (saved > 0) & (more <= left)
         worth = np.where(possible, saved / (more + 0.5), 0)  # what costs nothing comes first
         if not worth.any():
-            return decoder, scores
+            return found
         row, keyword = divmod(int(worth[::-1].argmax()), len(best))
         lower = best.copy()
         lower[keyword] = len(missed) - 1 - row  # of equals the highest
-        found, now = _score(judge, lower)
+        decoder, now = _score(judge, lower)
         few = now.false_accepts.count <= allowed
         if few and now.missed.count < scores.missed.count:
-            best, decoder, scores = lower, found, now
+            best, found = lower, (decoder, now)
         else:
             lowest[keyword] = lower[keyword] + 1
 
