@@ -112,8 +112,8 @@ def run_figures(folder: Path) -> dict[str, float]:
     run, _, facts = open_run(folder)
     measured = read_metrics(run.metrics).get("verification", {}).get(run.tflite.name, {})
     figures = dict(metadata_of(run.tflite).figures)
-    for name in ("weights", "file_bytes", "macs_per_second"):
-        if name in measured:
+    for name in ("weights", "file_bytes", "macs_per_second", "accuracy_before"):
+        if measured.get(name) is not None:
             figures[name] = measured[name]
     if "training_minutes" in facts:
         figures["training_minutes"] = facts["training_minutes"]

@@ -61,7 +61,7 @@ def test_cards_in_the_box_say_of_their_data_and_limits_what_a_new_one_would(name
         open_set = SimpleNamespace(maximum=SimpleNamespace(taken=taken), points=[])
     facts = SimpleNamespace(
         weights=0, clips=1, rows=[], form=metadata.form, state=metadata.state,
-        confusion=np.eye(len(metadata.labels), dtype=int), open_set=open_set,
+        confusion=np.eye(len(metadata.labels), dtype=int), open_set=open_set, accuracy_before=None,
     )  # fmt: skip
     folder, recipe = f"recipes/{name}", read_recipe(out.recipe)
     source, licence = DATA_NAME, LICENCE
@@ -189,6 +189,7 @@ def test_the_card_says_what_the_run_measured(box, tone_run):
     entry = read_json(tone_run / "metrics.json")["verification"]["model.tflite"]
     assert hashlib.sha256((tone_run / "model.tflite").read_bytes()).hexdigest() in card
     assert f"| int8 TFLM | {entry['rows'][-1]['accuracy']:.2%} |" in card
+    assert f"| float, before int8 | {entry['accuracy_before']:.2%} |" in card
     assert f"| file | {entry['file_bytes']:,} bytes, {entry['weights']:,} weights" in card
     assert f"| memory | {entry['arena_bytes']:,} bytes" in card
     assert "| hears | low, high, and tells them from unknown and silence |" in card
@@ -227,6 +228,7 @@ def test_the_card_has_the_figures_of_all_seeds(tone_run, tone_data, folder, tmp_
     shutil.copytree(tone_run, run)
     figures = {
         "validation_accuracy": {"values": [0.9, 0.96], "mean": 0.93, "standard_deviation": 0.0424},
+        "accuracy_before": {"values": [0.95, 0.97], "mean": 0.96, "standard_deviation": 0.0141},
         "training_minutes": {"values": [4.0, 6.0], "mean": 5.0, "standard_deviation": 1.4142},
         "macs_per_second": {"values": [1.0, 1.0], "mean": 1.0, "standard_deviation": 0.0},
     }
@@ -237,6 +239,7 @@ def test_the_card_has_the_figures_of_all_seeds(tone_run, tone_data, folder, tmp_
     assert "from 2 seeds, of which this file is seed 1" in card
     assert "| | seed 1 | seed 2 | mean ± deviation |\n| --- | --- | --- | --- |\n" in card
     assert "| accuracy in TFLM | 90.00% | 96.00% | 93.00 ± 4.24 % |\n" in card
+    assert "| float accuracy before int8 | 95.00% | 97.00% | 96.00 ± 1.41 % |\n" in card
     assert "| minutes of training | 4.0 | 6.0 | 5.0 ± 1.4 |\n" in card
     assert "macs" not in card
     assert "python tools/train.py tones.yaml --data DIR --seeds 2\n" in card

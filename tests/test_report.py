@@ -251,6 +251,14 @@ def test_every_implementation_has_its_row_and_meaning(run):
     pattern = r"int8 TFLM The deployed [^%]*\. 92\.00% 98\.75% 99\.75% 31\.2 steps 0\.412 steps"
     assert len(re.findall(pattern, text)) == 2
     assert "A step is the smallest change of an int8 posterior, 1/256" in text
+    assert "before int8" not in text
+
+
+def test_what_quantization_cost_the_float_weights_is_told(run):
+    verify_as(run, entry("model.tflite", accuracy_before=0.955))
+    text = page(run).text
+    assert "float, before int8 the weights before they were trained on with quantization" in text
+    assert text.count("95.50%") == 1
 
 
 def test_drift_of_a_stream_and_of_a_window(run):

@@ -8,7 +8,16 @@ import pytest
 from kws.errors import RecipeError, RunError
 from kws.nn import training
 from kws.nn.checkpoint import restore_weights
-from kws.nn.epochs import Epoch, Phase, all_over, best_of, is_over, of_phase, read_history
+from kws.nn.epochs import (
+    Epoch,
+    Phase,
+    accuracy_before_quantization,
+    all_over,
+    best_of,
+    is_over,
+    of_phase,
+    read_history,
+)
 from kws.nn.models import load_model
 from kws.nn.train_recipe import train_recipe
 from kws.recipe_io import read_recipe, write_recipe
@@ -114,6 +123,25 @@ MORE = {
         "quantize={epochs: 2, calibration_clips: 64}",
     ),
 }
+
+
+@pytest.mark.parametrize(
+    ("changes", "wanted"),
+    [
+        ((), 0.5),
+        (("train.keep=best",), 0.75),
+        (("quantize.mode=calibrate",), None),
+        (("quantize.mode=none",), None),
+    ],
+)
+def test_what_was_reached_before_quantization(tone_recipe, changes, wanted):
+    accuracies = {"float": (0.25, 0.75, 0.5), "qat": (0.875, 0.625)}
+    history = [
+        Epoch(name, 0, 1.0, right) for name, reached in accuracies.items() for right in reached
+    ]
+    recipe = read_recipe(tone_recipe, changes)
+    assert accuracy_before_quantization(history, recipe) == wanted
+    assert accuracy_before_quantization(history[3:], recipe) is None
 
 
 @pytest.mark.parametrize("what", MORE)

@@ -51,6 +51,9 @@ def test_metrics_hold_the_proof(tone_run):
     assert [row["name"] for row in found["rows"]] == [
         "float Keras", "float TFLite", "int8 LiteRT", "int8 TFLM",
     ]  # fmt: skip
+    lines = (tone_run / "history.csv").read_text().splitlines()
+    floats = [line.split(",") for line in lines if line.startswith("float,")]
+    assert found["accuracy_before"] == float(floats[-1][3])
     assert found["rows"][1]["largest_difference_steps"] < 0.01
     assert found["rows"][3]["agreement_with_float"] >= 0.9
     assert found["file_bytes"] == (tone_run / "model.tflite").stat().st_size

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass, field
 from pathlib import Path
 
+from kws.errors import RunError
 from kws.files import write_table
 from kws.recipe import Recipe
 
@@ -73,14 +74,32 @@ def write_history(path: Path, history: Sequence[Epoch]) -> None:
 
 
 def read_history(path: Path) -> list[Epoch]:
-    """The epochs of a ``history.csv``."""
-    with open(path, newline="", encoding="utf-8") as file:
-        return [
-            Epoch(
-                line["phase"],
-                int(line["epoch"]),
-                float(line["loss"]),
-                float(line["validation_accuracy"]),
-            )
-            for line in csv.DictReader(file)
-        ]
+    """The epochs of a ``history.csv``; RunError where the file is damaged."""
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            return [
+                Epoch(
+                    line["phase"],
+                    int(line["epoch"]),
+                    float(line["loss"]),
+                    float(line["validation_accuracy"]),
+                )
+                for line in csv.DictReader(file)
+            ]
+    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+        raise RunError(
+            f"{path}: damaged ({type(error).__name__}: {error}); expected a phase, an epoch, a "
+            "loss and a validation_accuracy in each line; train again into a new folder"
+        ) from error
+
+
+def accuracy_before_quantization(history: Sequence[Epoch], recipe: Recipe) -> float | None:
+    """Validation accuracy, 0..1, of the float weights from which ``qat`` goes on; None without it.
+
+    Those of the last float epoch, or of the best one, as ``train.keep`` says.
+    """
+    before = [epoch for epoch in history if epoch.phase == "float"]
+    if recipe.quantize.mode != "qat" or not before:
+        return None
+    kept = best_of(before) if recipe.train.keep == "best" else before[-1]
+    return kept.validation_accuracy

@@ -48,9 +48,7 @@ def model_card(
         facts=facts,
         metadata=metadata,
         about=[card_lines.row(name, text) for name, text in about.items()],
-        accuracies=[
-            card_lines.accuracy_row(one.name, _of(one.accuracy, facts.clips)) for one in facts.rows
-        ],
+        accuracies=_accuracies(facts),
         scores=scores_of(np.asarray(facts.confusion), metadata.labels),
         unheard_rows=_unheard_rows(facts, metadata),
         source=source_text(recipe, data_name, licence),
@@ -68,6 +66,16 @@ def model_card(
         ),
         path=f"{folder}/model.tflite",
     )
+
+
+def _accuracies(facts: VerifiedFile) -> list[str]:
+    """A row for each implementation, before them one for float weights not yet trained for int8."""
+    values = {one.name: one.accuracy for one in facts.rows}
+    if facts.accuracy_before is not None:
+        values = {"float, before int8": facts.accuracy_before} | values
+    return [
+        card_lines.accuracy_row(name, _of(value, facts.clips)) for name, value in values.items()
+    ]
 
 
 def _choice(metadata: Metadata) -> str:
@@ -114,6 +122,7 @@ def _seed_rows(seeds: Seeds) -> list[list[str]]:
     wanted = (
         "validation_accuracy",
         "float_validation_accuracy",
+        "accuracy_before",
         "agreement_with_float",
         "unseen_taken",
         "unseen_taken_at_threshold",

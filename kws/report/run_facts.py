@@ -1,12 +1,11 @@
 """What a run folder says of itself, read and checked: recipe, epochs, verified files."""
 
-import csv
-import io
 from dataclasses import dataclass
 
 from pydantic import TypeAdapter, ValidationError
 
 from kws.errors import RunError
+from kws.nn.epochs import read_history as read_epochs
 from kws.recipe import Recipe
 from kws.recipe_augment import AugmentConfig
 from kws.recipe_io import read_recipe
@@ -89,21 +88,14 @@ def read_history(run: RunFolder) -> Curves:
     train = f"python tools/train.py RECIPE --out {run.path} --resume trains it"
     if not run.history.is_file():
         raise RunError(f"{run.path}: no {run.history.name}, no epoch was trained yet; {train}")
-    try:
-        lines = list(csv.DictReader(io.StringIO(run.history.read_text(encoding="utf-8"))))
-        curves = Curves(
-            tuple(line["phase"] for line in lines),
-            tuple(float(line["loss"]) for line in lines),
-            tuple(float(line["validation_accuracy"]) for line in lines),
-        )
-    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
-        raise RunError(
-            f"{run.history}: damaged ({type(error).__name__}: {error}); expected a phase, an "
-            "epoch, a loss and a validation_accuracy in each line; train again into a new folder"
-        ) from error
-    if not lines:
+    epochs = read_epochs(run.history)
+    if not epochs:
         raise RunError(f"{run.history}: holds no epoch yet; {train}")
-    return curves
+    return Curves(
+        tuple(epoch.phase for epoch in epochs),
+        tuple(epoch.loss for epoch in epochs),
+        tuple(epoch.validation_accuracy for epoch in epochs),
+    )
 
 
 def read_verified(run: RunFolder, labels: tuple[str, ...]) -> list[VerifiedFile]:

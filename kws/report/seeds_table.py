@@ -10,6 +10,7 @@ _COUNTS = ("weights", "clips", "bytes", "second")
 _NAMES = {
     "validation_accuracy": "accuracy in TFLM",
     "float_validation_accuracy": "float accuracy",
+    "accuracy_before": "float accuracy before int8",
     "agreement_with_float": "= float",
     "training_minutes": "minutes of training",
 }

@@ -18,6 +18,8 @@ def print_verification(metadata: Metadata, found: Verification) -> None:
     table.add_column("", no_wrap=True)
     for heading in ("accuracy", "= float", "= LiteRT", "largest", "mean"):
         table.add_column(heading, justify="right", no_wrap=True)
+    if found.accuracy_before is not None:
+        table.add_row("float, before int8", f"{found.accuracy_before:.2%}")
     for row in found.rows:
         table.add_row(
             row.name,

@@ -7,6 +7,7 @@ from pathlib import Path
 from kws.data.examples import Examples, load_split, load_unseen
 from kws.data.manifest import VALIDATION
 from kws.files import write_bytes, write_json
+from kws.nn.epochs import accuracy_before_quantization, read_history
 from kws.nn.models import load_model
 from kws.recipe import Recipe
 from kws.run import RunFolder, read_metrics
@@ -54,7 +55,9 @@ def convert_run(
         (unseen.features[:], unseen.labels),
     )
     final = convert(weights, recipe, form, state, verification.figures())
-    verification = replace(verification, file_bytes=len(final.data))
+    verification = replace(
+        verification, file_bytes=len(final.data), accuracy_before=_accuracy_before(run, recipe)
+    )
     packed = write_compressed(final.data, out, features) if compressed else None
     write_bytes(out, final.data)
     write_bytes(out.with_name(f"{out.stem}_float{out.suffix}"), final.float_data)
@@ -78,6 +81,13 @@ def convert_run(
         {**metrics, "verification": {**metrics.get("verification", {}), out.name: entry}},
     )
     return final.metadata, verification, packed
+
+
+def _accuracy_before(run: RunFolder, recipe: Recipe) -> float | None:
+    """What the float phase of the training ended with; None where nothing tells it."""
+    if not run.history.is_file():
+        return None
+    return accuracy_before_quantization(read_history(run.history), recipe)
 
 
 def _load(recipe: Recipe, data: Path) -> tuple[Examples, Examples]:

@@ -65,6 +65,8 @@ class Verification:
     """Of the deployed file in TFLM: clips by true label (rows) and given label (columns)"""
     open_set: OpenSet | None = field(default=None, kw_only=True)
     """Of the same: what it does with words never heard; None where an older run did not ask"""
+    accuracy_before: float | None = field(default=None, kw_only=True)
+    """Of the float weights before they were trained on with quantization; None without that"""
 
     def figures(self) -> dict[str, float | int]:
         """The few that go into the model's metadata."""
