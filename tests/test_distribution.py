@@ -73,7 +73,7 @@ def arrays(run) -> dict[str, np.ndarray]:
 def alone(tone_recipe, tone_data, tmp_path_factory):
     """The same trainings by one process without a strategy, and on two devices of it.
 
-    ``stem_parts`` is without a strategy, each batch in two parts, as on two processors. Those
+    ``stem_parts`` is without a strategy, each batch in two parts, as no stem's is by itself. Those
     named after the stem alone are compiled, as long trainings are.
     """
     out = tmp_path_factory.mktemp("alone")
@@ -89,7 +89,7 @@ def alone(tone_recipe, tone_data, tmp_path_factory):
         "recipe, data, out, plans = sys.argv[1:]\n"
         "for name, changes in json.loads(plans).items():\n"
         "    training.COMPILED_FROM = 0 if name.startswith('stem') else 1000\n"
-        "    steps.parts_of = lambda _, count=1 + name.endswith('parts'): count\n"
+        "    steps.parts_for = lambda *_, count=1 + name.endswith('parts'): count\n"
         "    values = read_recipe(Path(recipe), tuple(changes))\n"
         "    train_recipe(values, Path(data), Path(out) / name, False)\n"
     )

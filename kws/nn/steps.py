@@ -30,8 +30,7 @@ def train_step(
 ) -> Callable:
     """A compiled step for the mode that the model is in.
 
-    The batch is computed in parts (:mod:`kws.nn.parts`), of which batch normalisation takes mean
-    and variance of each alone; all else is as for the whole batch at once.
+    The batch is computed in the parts of :func:`parts_for`: what is learned is that of the whole.
 
     Returns
     -------
@@ -39,8 +38,7 @@ def train_step(
     (batch, 1), 1 where a clip starts from ``state``, state, as the model takes it, and seed (2,)
     int32, which decides dropout; it gives the loss and the state after the clips.
     """
-    divided = recipe.model.architecture != "dscnn"  # whose convolutions use all processors at once
-    count = parts_of(recipe.train.batch_size) if divided else 1
+    count = parts_for(model, recipe)
     find = part_function(model, optimizer, recipe, count)
     change = change_function(model, optimizer, recipe)
 
@@ -55,6 +53,18 @@ def train_step(
         return change(mean([parts for _, parts in found])), after
 
     return step
+
+
+def parts_for(model: KeywordModel, recipe: Recipe) -> int:
+    """Into how many parts a batch goes in the mode that the model is in.
+
+    Batch normalisation sees it whole, or what a recipe gives would depend on how many processors
+    there are; with quantization it is folded. The DS-CNN's convolutions use all processors at once.
+    """
+    normalized = recipe.model.stem and model.mode == "float"
+    if normalized or recipe.model.architecture == "dscnn":
+        return 1
+    return parts_of(recipe.train.batch_size)
 
 
 def part_function(
