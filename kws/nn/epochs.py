@@ -98,8 +98,9 @@ def accuracy_before_quantization(history: Sequence[Epoch], recipe: Recipe) -> fl
 
     Those of the last float epoch, or of the best one, as ``train.keep`` says.
     """
-    before = [epoch for epoch in history if epoch.phase == "float"]
-    if recipe.quantize.mode != "qat" or not before:
+    first, *later = phases(recipe)
+    before = of_phase(history, first)
+    if not later or not before:
         return None
     kept = best_of(before) if recipe.train.keep == "best" else before[-1]
     return kept.validation_accuracy

@@ -39,6 +39,7 @@ def convert_run(
     KwsError
         When the run is damaged, the form does not suit the model, or the data are missing.
     """
+    before = _accuracy_before(run, recipe)
     model = load_model(run.keras_model)
     weights = read_weights(model)
     converted = convert(weights, recipe, form, state)
@@ -55,9 +56,7 @@ def convert_run(
         (unseen.features[:], unseen.labels),
     )
     final = convert(weights, recipe, form, state, verification.figures())
-    verification = replace(
-        verification, file_bytes=len(final.data), accuracy_before=_accuracy_before(run, recipe)
-    )
+    verification = replace(verification, file_bytes=len(final.data), accuracy_before=before)
     packed = write_compressed(final.data, out, features) if compressed else None
     write_bytes(out, final.data)
     write_bytes(out.with_name(f"{out.stem}_float{out.suffix}"), final.float_data)
