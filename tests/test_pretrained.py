@@ -366,7 +366,8 @@ def test_licences_are_read_from_the_data_folder(tmp_path):
     )
     (tmp_path / "LICENSE").write_text(commons)
     assert licence_of(tmp_path) == LICENCE
-    (tmp_path / "manifest.csv").write_text("path,label\n")
+    header = "path,label,speaker,split,start,duration"
+    (tmp_path / "manifest.csv").write_text(f"{header}\n{tmp_path}/a.wav,yes,,training,0,1\n")
     assert licence_of(tmp_path / "manifest.csv") == LICENCE
     (tmp_path / "LICENSE").unlink()
     for folder, text in (("mine/takes", "MIT License"), ("theirs", commons), ("bare", "")):
@@ -375,9 +376,12 @@ def test_licences_are_read_from_the_data_folder(tmp_path):
             (tmp_path / folder.split("/")[0] / "LICENSE").write_text(text)
     paths = ("mine/takes/a.wav", "theirs/b.wav", "mine/takes/c.wav", "bare/d.wav")
     rows = "".join(f"{tmp_path / path},yes,,training,0,1\n" for path in paths)
-    header = "path,label,speaker,split,start,duration"
     (tmp_path / "manifest.csv").write_text(f"\ufeff{header}\n{rows}")
     assert licence_of(tmp_path / "manifest.csv") == f"MIT License; {LICENCE}"
+    (tmp_path / "program").mkdir()
+    (tmp_path / "program" / "LICENSE").write_text("Another License")
+    (tmp_path / "manifest.csv").rename(tmp_path / "program" / "wake.csv")
+    assert licence_of(tmp_path / "program" / "wake.csv") == f"MIT License; {LICENCE}"
 
 
 def with_sections(**sections):

@@ -14,16 +14,15 @@ _COMMONS = "Creative Commons"
 def licence_of(data: Path) -> str:
     """The licence in a data folder, by its first line; empty without one.
 
-    Of a manifest, the one beside it, or else those in or right above the folders of its recordings.
+    Of a manifest, those in or right above the folders of its recordings, or else the one beside it
+    (which may be a program's).
     The licences of Creative Commons do not begin with whose they are: that is put before.
     """
     if data.is_dir():
         return _licence_in(data)
-    if beside := _licence_in(data.parent):
-        return beside
     folders = {clip.path.parent for clip in read_manifest(data)}
     found = (_licence_in(folder) or _licence_in(folder.parent) for folder in sorted(folders))
-    return "; ".join(dict.fromkeys(one for one in found if one))
+    return "; ".join(dict.fromkeys(one for one in found if one)) or _licence_in(data.parent)
 
 
 def _licence_in(folder: Path) -> str:
