@@ -28,7 +28,7 @@ schema: $(VENV)/.installed
 
 # Compile the short lists of direct dependencies into exact versions, for all supported Pythons.
 requirements: $(VENV)/.installed-dev
-	for list in requirements requirements-dev requirements-dask; do \
+	for list in requirements requirements-dev requirements-dask requirements-kokoro; do \
 	  $(BIN)/uv pip compile --quiet --upgrade --universal --fork-strategy fewest --python-version 3.11 \
 	    --no-emit-index-url --no-emit-find-links --custom-compile-command "make requirements" \
 	    $$list.in -o $$list.txt || exit 1; \

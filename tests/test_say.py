@@ -163,8 +163,16 @@ def test_the_same_order_gives_the_same_bytes_and_another_seed_others(tmp_path):
     assert not sounds[0] & sounds[1]
 
 
+def test_texts_and_near_misses_have_takes_of_their_own(tmp_path):
+    order = Order(keywords=("yes",), texts=("good morning",), takes=3, other_takes=1, near_misses=2)
+    corpus = say_corpus(order, VOICES, tmp_path)
+    counts = Counter(clip.path.parent.name for clip in corpus.clips)
+    assert (counts.pop("yes"), counts.pop("good_morning")) == (3, 1)
+    assert sum(counts.values()) == len(corpus.near_misses) == 2
+
+
 def test_several_processes_speak_the_same(monkeypatch, tmp_path):
-    order = Order(keywords=("yes", "no"), takes=4)
+    order = Order(keywords=("yes", "no"), takes=4, sentences=True)
     say_corpus(order, VOICES, tmp_path / "one")
     monkeypatch.setattr(joblib, "cpu_count", lambda: 2)
     monkeypatch.setattr(speaking, "_WORTH_A_PROCESS", 3)
@@ -260,6 +268,7 @@ def test_a_broken_record_of_the_order_is_refused(facts, tmp_path):
     [
         (Order(), "nothing to say"),
         (Order(keywords=("yes",), takes=0), "--takes 0, expected at least 1"),
+        (Order(keywords=("yes",), other_takes=0), "--other-takes 0, expected at least 1"),
         (Order(keywords=("yes",), near_misses=-1), "--near-misses -1"),
         (Order(keywords=("yes",), seed=-1), "--seed -1"),
         (Order(texts=("yes",), near_misses=1), "--near-misses needs --keywords"),

@@ -1,12 +1,15 @@
 """Clips that a recipe orders of espeak-ng, beside recordings."""
 
+import json
+
 import numpy as np
 import pytest
 
 from kws.audio import io
 from kws.data.cache import load_examples
 from kws.data.manifest_file import NAME, read_manifest
-from kws.data.spoken import SPOKEN, Spoken, speak
+from kws.data.saying_order import Order
+from kws.data.spoken import SPOKEN, Spoken, _facts, speak
 from kws.errors import DataError, RecipeError
 from kws.recipe_io import parse_recipe
 
@@ -82,6 +85,13 @@ def test_what_is_spoken_is_kept_and_finished(tmp_path):
     more = speak(recipe({**FEW, "takes_per_keyword": 6}), tmp_path)
     assert more.corpora[0] != corpora.corpora[0]
     assert more.corpora[1] == corpora.corpora[1]
+
+
+def test_corpora_keep_their_names():
+    order = Order(("yes", "down"), takes=5, seed=1)
+    facts = {"keywords": ["yes", "down"], "texts": [], "takes": 5, "near_misses": 0}
+    assert json.loads(json.dumps(_facts(order))) == {**facts, "sentences": False, "seed": 1}
+    assert list(_facts(order)) == [*facts, "sentences", "seed"]
 
 
 def test_without_unknown_or_near_misses_keywords_alone_are_spoken(tmp_path):

@@ -18,8 +18,8 @@ from kws.tflite.interpreter import open_model
 
 TOOLS = sorted(path.name for path in (ROOT / "tools").glob("*.py") if path.name != "cli.py")
 COMMANDS = (
-    *("speech-commands", "folder", "check", "record", "say", "talk", "scenes", "wake-mix"),
-    *("long-wav", "preview", "features", "cache"),
+    *("speech-commands", "folder", "check", "record", "kokoro", "say", "talk", "scenes"),
+    *("wake-mix", "long-wav", "preview", "features", "cache"),
 )
 
 

@@ -31,6 +31,8 @@ class Remote:
     url: str
     size_bytes: int | None = None
     sha256: str | None = None
+    elsewhere: str = "fetch it in another way and give it with --archive (or --test-archive)"
+    """What to do when the server does not give it."""
 
     @property
     def name(self) -> str:
@@ -218,10 +220,7 @@ def _refusal(remote: Remote, error: urllib.error.HTTPError) -> Exception:
     answer = f"the server answers {error.code} {error.reason}"
     if error.code >= HTTPStatus.INTERNAL_SERVER_ERROR or error.code in _WORTH_ANOTHER_TRY:
         return _BrokenOffError(answer)
-    return DataError(
-        f"{remote.url}: {answer}, expected the file; fetch it in another way and give it with "
-        "--archive (or --test-archive)"
-    )
+    return DataError(f"{remote.url}: {answer}, expected the file; {remote.elsewhere}")
 
 
 def _broken_off(error: Exception) -> _BrokenOffError:

@@ -19,7 +19,7 @@ from kws.data.saying_order import Order, Script, check_order, write_near_misses
 from kws.data.speaking import write_all
 from kws.data.streams import FOLDER, LEVEL_DB, script, write_stream
 from kws.data.takes import AFTER_S, EDGE_S
-from kws.data.voices import RATE_HZ, EspeakVoice, Voice, in_turn
+from kws.data.voices import RATE_HZ, Voice, at_once, in_turn
 from kws.errors import DataError
 from kws.files import write_json
 from kws.progress import progress
@@ -81,9 +81,7 @@ def say_corpus(order: Order, voices: Sequence[Voice], folder: Path) -> Corpus:
     missing = [take for take in takes if not take.path.is_file()]
     if missing:
         write_json(folder / FACTS, {**facts, "streams": None})
-        # Piper uses all processors by itself
-        espeak = all(isinstance(take.voice, EspeakVoice) for take in missing)
-        write_all(_record, missing, "clips", None if espeak else 1)
+        write_all(_record, missing, "clips", at_once([take.voice for take in missing]))
     if streams is None:
         streams = _streams(order, plan, voices, folder) if order.sentences else []
     clips = [Clip(t.path, t.label, t.voice.name, t.voice.split) for t in takes]
@@ -138,6 +136,7 @@ def _takes(order: Order, plan: Script, voices: Sequence[Voice], folder: Path) ->
     """Share what is to be said among the voices, each text's from another ten of voices on."""
     said: list[tuple[str, str, str | Pronunciation, Sequence[Voice]]] = []
     everybody = in_turn(voices)
+    others = order.takes if order.other_takes is None else order.other_takes
     for label, text in (plan.keywords | plan.texts).items():
         said.append((label, label, text, everybody))
     labels = {text: label for label, text in plan.keywords.items()}
@@ -151,7 +150,7 @@ def _takes(order: Order, plan: Script, voices: Sequence[Voice], folder: Path) ->
         said.append((place, "unknown", miss.pronunciation, cast))
     count: Counter[tuple[str, str]] = Counter()
     for index, (place, label, what, who) in enumerate(said):
-        for take in range(order.takes):
+        for take in range(order.takes if label in plan.keywords else others):
             voice = who[(70 * index + take) % len(who)]
             name = f"{voice.name}_nohash_{count[place, voice.name]}.wav"
             count[place, voice.name] += 1

@@ -27,7 +27,9 @@ class Order:
     texts: tuple[str, ...] = ()
     """Anything else that is to be said, each text a label of its own."""
     takes: int = 50
-    """Clips of each keyword, text and near miss."""
+    """Clips of each keyword."""
+    other_takes: int | None = None
+    """Clips of each text and near miss; None is as many."""
     near_misses: int = 0
     """For each keyword."""
     sentences: bool = False
@@ -91,6 +93,8 @@ def _check_numbers(order: Order) -> None:
         raise DataError("nothing to say; give --keywords or --text")
     if order.takes < 1:
         raise DataError(f"--takes {order.takes}, expected at least 1")
+    if order.other_takes is not None and order.other_takes < 1:
+        raise DataError(f"--other-takes {order.other_takes}, expected at least 1")
     if order.near_misses < 0:
         raise DataError(f"--near-misses {order.near_misses}, expected 0 or more")
     if order.seed < 0:

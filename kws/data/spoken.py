@@ -51,7 +51,7 @@ def speak(recipe: Recipe, folder: Path) -> Spoken:
     if data.spoken is None:
         return Spoken()
     orders, voices = list(_orders(recipe)), _voices([], recipe.seed)
-    corpora = tuple(folder / _key([VERSION, CAST, asdict(order)]) for order in orders)
+    corpora = tuple(folder / _key([VERSION, CAST, _facts(order)]) for order in orders)
     for order, corpus in zip(orders, corpora, strict=True):
         say_corpus(order, voices, corpus)
     if not data.spoken.sentences:
@@ -80,6 +80,11 @@ def _orders(recipe: Recipe) -> Iterator[Order]:
         takes, count = data.spoken.takes_per_near_miss, data.spoken.near_misses
         # It says the keywords too: by another seed, or they would be takes of the first once more.
         yield Order(keywords, takes=takes, near_misses=count, seed=recipe.seed + 1)
+
+
+def _facts(order: Order) -> dict[str, Any]:
+    """What is wanted; what is left at None names no new corpus."""
+    return {name: value for name, value in asdict(order).items() if value is not None}
 
 
 def _key(facts: list[Any]) -> str:

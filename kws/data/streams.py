@@ -14,7 +14,8 @@ from kws.data.espeak import Espeak
 from kws.data.manifest import TESTING
 from kws.data.phonemes import pronounce
 from kws.data.sentences import CARRIERS, SENTENCES
-from kws.data.voices import RATE_HZ, Voice
+from kws.data.speaking import in_order
+from kws.data.voices import RATE_HZ, Voice, at_once
 from kws.errors import DataError
 from kws.progress import Advance
 
@@ -88,20 +89,19 @@ def write_stream(
     pieces: list[np.ndarray] = []
     words: list[SpokenWord] = []
     at_s = 0.0
-    for number, line in enumerate(lines, 1):
-        rng = np.random.default_rng(line.seed)
-        for audio, spoken in _spoken(line, rng):
+    said = in_order(_with_pauses, lines, at_once([line.voice for line in lines]))
+    for number, parts in enumerate(said, 1):
+        for audio, spoken in parts:
             words += [
                 SpokenWord(word, round(at_s + start, 3), round(at_s + end, 3))
                 for word, start, end in spoken
             ]
-            pause = np.zeros(round(rng.uniform(*PAUSE_S) * RATE_HZ), np.float32)
-            pieces += [audio, pause]
-            at_s += (len(audio) + len(pause)) / RATE_HZ
+            pieces.append(audio)
+            at_s += len(audio) / RATE_HZ
         advance()
         if at_s >= FILE_S or number == len(lines):
             path = folder / f"{name}_{len(files):03d}.wav"
-            _write(path, np.concatenate(pieces), words, line.seed)
+            _write(path, np.concatenate(pieces), words, lines[number - 1].seed)
             files.append((path, at_s))
             pieces, words, at_s = [], [], 0.0
     return files
@@ -156,6 +156,15 @@ def _sounds(engine: Espeak, text: str, language: str) -> str:
     """The IPA of a text without stress and spaces."""
     words = pronounce(engine, text, language).words
     return "".join(phoneme.sound for word in words for phoneme in word)
+
+
+def _with_pauses(line: Line) -> list[tuple[np.ndarray, list[Timed]]]:
+    """A line's audio, a pause after each part, and its words."""
+    rng = np.random.default_rng(line.seed)
+    return [
+        (np.pad(audio, (0, round(rng.uniform(*PAUSE_S) * RATE_HZ))), words)
+        for audio, words in _spoken(line, rng)
+    ]
 
 
 def _spoken(line: Line, rng: np.random.Generator) -> list[tuple[np.ndarray, list[Timed]]]:

@@ -1,4 +1,7 @@
-"""Voices that say a text: espeak-ng's and Piper's, behind one small interface."""
+"""Voices that say a text: espeak-ng's and Piper's, behind one small interface.
+
+Kokoro's are in :mod:`kws.data.kokoro_voices`.
+"""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -164,6 +167,14 @@ def piper_voices(models: Sequence[Path]) -> list[Voice]:
         PiperVoice(model, speaker, name_in(split, f"piper{index:03d}_{model.path.stem}_"), split)
         for index, ((model, speaker), split) in enumerate(zip(pairs, splits, strict=True))
     ]
+
+
+def at_once(voices: Sequence[Voice]) -> int | None:
+    """How many processes may speak at once, None for any number.
+
+    Piper uses all processors by itself.
+    """
+    return 1 if any(isinstance(voice, PiperVoice) for voice in voices) else None
 
 
 def in_turn(voices: Sequence[Voice]) -> list[Voice]:

@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from prepare.whose_voices import add_voices, chosen_voices
+
 if TYPE_CHECKING:
     from kws.data.saying import Corpus
 
@@ -41,25 +43,15 @@ def add(parser: argparse.ArgumentParser) -> None:
         help="also long recordings to test on, with keywords and without, with their times",
     )
     parser.add_argument(
-        "--takes", type=int, default=50, metavar="N", help="clips of each word (default 50)"
-    )
-    parser.add_argument("--voices", choices=("espeak", "piper"), default="espeak")
-    parser.add_argument(
-        "--languages",
-        nargs="+",
-        default=[],
-        metavar="LANGUAGE",
-        help="espeak-ng's languages, such as en-us de (default: eight accents of English)",
+        "--takes", type=int, default=50, metavar="N", help="clips of each keyword (default 50)"
     )
     parser.add_argument(
-        "--piper-model",
-        nargs="+",
-        action="extend",
-        type=Path,
-        default=[],
-        metavar="FILE.onnx",
-        help="Piper's voices, FILE.onnx.json beside each",
+        "--other-takes",
+        type=int,
+        metavar="N",
+        help="clips of each text and near miss (default: as many as of a keyword)",
     )
+    add_voices(parser)
     parser.add_argument("--seed", type=int, default=1)
 
 
@@ -67,23 +59,13 @@ def main(arguments: argparse.Namespace) -> None:
     """Speak, and show what there is."""
     from kws.data.saying import say_corpus
     from kws.data.saying_order import Order
-    from kws.data.voices import espeak_voices, piper_voices
-    from kws.errors import DataError
 
-    if arguments.voices == "piper":
-        if arguments.languages:
-            raise DataError(
-                "--languages is for espeak-ng: a Piper voice has its own language; leave it out"
-            )
-        voices = piper_voices(arguments.piper_model)
-    else:
-        if arguments.piper_model:
-            raise DataError("--piper-model is given, but the voices are espeak: add --voices piper")
-        voices = espeak_voices(arguments.languages, arguments.seed)
+    voices = chosen_voices(arguments)
     order = Order(
         keywords=tuple(arguments.keywords),
         texts=tuple(arguments.text),
         takes=arguments.takes,
+        other_takes=arguments.other_takes,
         near_misses=arguments.near_misses,
         sentences=arguments.sentences,
         seed=arguments.seed,

@@ -1,4 +1,4 @@
-"""Let espeak-ng's voices talk on and on without some words, to measure a detector's false accepts.
+"""Let voices talk on and on without some words, to measure a detector's false accepts.
 
 The voices of one split speak sentences of random common words, into recordings of some minutes.
 Then: python tools/evaluate.py MODEL.tflite --stream SCENES --negatives DIR
@@ -6,6 +6,8 @@ Then: python tools/evaluate.py MODEL.tflite --stream SCENES --negatives DIR
 
 import argparse
 from pathlib import Path
+
+from prepare.whose_voices import add_voices, chosen_voices
 
 HELP = "make hours of talk without keywords, to count false accepts in"
 
@@ -25,22 +27,15 @@ def add(parser: argparse.ArgumentParser) -> None:
         default="testing",
         help="whose voices; recipes train on the first two (default: testing)",
     )
-    parser.add_argument(
-        "--languages",
-        nargs="+",
-        default=[],
-        metavar="LANGUAGE",
-        help="by whose rules they read, such as en-us de (default: eight accents of English)",
-    )
+    add_voices(parser)
     parser.add_argument("--seed", type=int, default=1)
 
 
 def main(arguments: argparse.Namespace) -> None:
     """Speak, and tell how long."""
     from kws.data.talk import write_talk
-    from kws.data.voices import espeak_voices
 
-    voices = espeak_voices(arguments.languages, arguments.seed)
+    voices = chosen_voices(arguments)
     cast = [voice for voice in voices if voice.split == arguments.split]
     made = write_talk(arguments.out, arguments.sentences, arguments.without, cast, arguments.seed)
     minutes = sum(seconds for _, seconds in made) / 60
