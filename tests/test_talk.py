@@ -109,6 +109,8 @@ def test_talk_to_test_on_is_by_other_voices_and_other_sentences(tmp_path):
     assert [one.path.read_bytes() for one in read_recordings(tmp_path / "b")] == again
     with pytest.raises(DataError, match="already holds something; give --out another name"):
         write_talk(tmp_path / "b", 60, TABOO, cast, 1)
+    with pytest.raises(DataError, match="none of these voices are of that split; take another"):
+        write_talk(tmp_path / "c", 60, TABOO, [], 1)
     with pytest.raises(DataError, match="0 sentences: expected at least 1"):
         write_talk(tmp_path / "c", 0, TABOO, cast, 1)
     message = refused(

@@ -6,16 +6,14 @@ from itertools import combinations
 from pathlib import Path
 
 import numpy as np
-import soxr
 
 from kws.data import kokoro
 from kws.data.cast import name_in
-from kws.data.espeak import Espeak, Speech, WordTime
+from kws.data.espeak import Espeak, Speech
 from kws.data.manifest import TESTING, TRAINING, VALIDATION
 from kws.data.phonemes import Pronunciation, pronounce
-from kws.data.voices import RATE_HZ, Voice
+from kws.data.voices import Voice, one_word, spoken_languages
 from kws.errors import DataError
-from kws.recipe import nearest
 
 LANGUAGES = ("en-us", "en-gb-x-rp")
 """Spoken in turn where none are given, by all voices: those of other languages have an accent"""
@@ -45,15 +43,13 @@ class KokoroVoice:
         pace, size = rng.uniform(*_PACE), rng.uniform(*_SIZE)
         phonemes = kokoro.symbols(said.ipa, self.language.startswith("en"))
         audio = kokoro.speak(self.folder, self.blend, phonemes, pace)
-        audio = soxr.resample(audio, kokoro.RATE_HZ * size, RATE_HZ)  # a longer vocal tract
-        loud = np.flatnonzero(np.abs(audio) > 0.01 * np.abs(audio).max())
-        return Speech(audio, RATE_HZ, (WordTime(text, 0, int(loud[0]), int(loud[-1]) + 1),))
+        return one_word(audio, kokoro.RATE_HZ * size, text)  # as of a longer vocal tract
 
 
 def kokoro_voices(folder: Path, languages: Sequence[str], seed: int) -> list[Voice]:
     """Give the voices in ``folder``, and ``BLENDS`` times as many blends of two.
 
-    One voice of ten (at least one) is for validation and as many for testing; a blend is of two
+    One voice of ten (at least two) is for validation and as many for testing; a blend is of two
     voices of one split.
 
     Raises
@@ -65,12 +61,7 @@ def kokoro_voices(folder: Path, languages: Sequence[str], seed: int) -> list[Voi
     names = kokoro.require_kokoro(folder)
     if len(names) < 6:
         raise DataError(f"{folder}: {len(names)} voices, expected 6 or more, two for each split")
-    spoken = list(dict.fromkeys(languages)) or list(LANGUAGES)
-    with Espeak() as engine:
-        for language in spoken:
-            if language not in engine.languages:
-                close = nearest(language.lower(), engine.languages)
-                raise DataError(f"espeak-ng has no language {language!r}{close}")
+    spoken = spoken_languages(languages, LANGUAGES)
     rng = np.random.default_rng([seed, 15])
     names = [names[i] for i in rng.permutation(len(names))]
     held_out = max(2, len(names) // 10)

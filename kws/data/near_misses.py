@@ -1,7 +1,7 @@
 """Near misses of a keyword: words and non-words that sound much like it, as negatives to train on.
 
 Real words come from a list. Non-words are made from the keyword's phonemes: one consonant or
-stressed vowel replaced, one consonant left out or put in; espeak-ng and Piper can say phonemes.
+stressed vowel replaced, one consonant left out or put in; every synthesizer here can say phonemes.
 """
 
 from collections import defaultdict

@@ -1,4 +1,4 @@
-"""Talk without keywords, spoken by espeak-ng's voices: what a detector must not answer to.
+"""Talk without keywords, spoken by synthesizers' voices: what a detector must not answer to.
 
 Sentences of common words in random order: all sounds and joints of a language, few of them twice.
 """
@@ -109,12 +109,14 @@ def write_talk(
     Raises
     ------
     DataError
-        When nothing is to be said, ``folder`` holds something, or espeak-ng is missing.
+        When nothing or nobody is to speak, ``folder`` holds something, or espeak-ng is missing.
     StorageError
         When a file cannot be written.
     """
     if count < 1:
         raise DataError(f"{count} sentences: expected at least 1, such as 1000 (about an hour)")
+    if not voices:
+        raise DataError("none of these voices are of that split; take another --split, or others")
     require_new(folder)
     rng = np.random.default_rng([seed, 13])
     texts = talk_texts(count, with_homophones(taboo), rng, sentences=())

@@ -105,9 +105,7 @@ class PiperVoice:
             rng.uniform(0.94, 1.08),
         )
         audio, rate_hz = piper.speak(self.model, self.speaker, text, slowness, noise)
-        audio = soxr.resample(audio, rate_hz * size, RATE_HZ)  # as Booth makes a vocal tract longer
-        loud = np.flatnonzero(np.abs(audio) > 0.01 * np.abs(audio).max())
-        return Speech(audio, RATE_HZ, (WordTime(text, 0, int(loud[0]), int(loud[-1]) + 1),))
+        return one_word(audio, rate_hz * size, text)  # as Booth makes a vocal tract longer
 
 
 def espeak_voices(languages: Sequence[str], seed: int) -> list[Voice]:
@@ -121,14 +119,7 @@ def espeak_voices(languages: Sequence[str], seed: int) -> list[Voice]:
     DataError
         When espeak-ng is missing, or has no such language.
     """
-    with Espeak() as engine:
-        known = engine.languages
-    for language in languages:
-        if language not in known:
-            raise DataError(
-                f"espeak-ng has no language {language!r}{nearest(language.lower(), known)}"
-            )
-    chosen = list(dict.fromkeys(languages)) or list(ACCENTS)
+    chosen = spoken_languages(languages, ACCENTS)
     voices: list[Voice] = []
     turns: Counter[str] = Counter()
     seen: Counter[tuple[str, str]] = Counter()
@@ -167,6 +158,37 @@ def piper_voices(models: Sequence[Path]) -> list[Voice]:
         PiperVoice(model, speaker, name_in(split, f"piper{index:03d}_{model.path.stem}_"), split)
         for index, ((model, speaker), split) in enumerate(zip(pairs, splits, strict=True))
     ]
+
+
+def one_word(audio: np.ndarray, rate_hz: float, text: str) -> Speech:
+    """What a voice that times no words says: one word, from the first loud sample to the last.
+
+    Parameters
+    ----------
+    audio : float32 (samples,), not silent.
+    rate_hz : of ``audio``; that of what comes of it is ``RATE_HZ``.
+    """
+    audio = soxr.resample(audio, rate_hz, RATE_HZ)
+    loud = np.flatnonzero(np.abs(audio) > 0.01 * np.abs(audio).max())
+    return Speech(audio, RATE_HZ, (WordTime(text, 0, int(loud[0]), int(loud[-1]) + 1),))
+
+
+def spoken_languages(given: Sequence[str], otherwise: Sequence[str]) -> list[str]:
+    """Give the languages, each once; ``otherwise`` where none are given.
+
+    Raises
+    ------
+    DataError
+        When espeak-ng is missing, or has no such language.
+    """
+    with Espeak() as engine:
+        known = engine.languages
+    for language in given:
+        if language not in known:
+            raise DataError(
+                f"espeak-ng has no language {language!r}{nearest(language.lower(), known)}"
+            )
+    return list(dict.fromkeys(given)) or list(otherwise)
 
 
 def at_once(voices: Sequence[Voice]) -> int | None:
