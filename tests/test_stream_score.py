@@ -58,6 +58,27 @@ def test_hits_misses_and_false_accepts_by_hand():
     assert by_word["no"].false_accepts.count == 2
 
 
+def test_keywords_taken_for_another_are_counted_apart_from_false_accepts_of_nothing():
+    """no for yes; yes of nothing; yes again where it was heard before; and one only missed."""
+    heard = recording(
+        3600,
+        [(10.5, "no", 1.0), (50, "yes", 1.0), (70.3, "yes", 0.9), (70.9, "yes", 0.9)],
+        [("yes", 10, 10.4), ("yes", 70, 70.4), ("no", 90, 90.5)],
+    )
+    scores = judge(heard).score()
+    assert (scores.missed.count, scores.false_accepts.count) == (2, 3)
+    assert (scores.confused.count, scores.confused.total) == (1, 3)
+    (matched,) = judge(heard).match(CONFIG)
+    ((word, detection),) = matched.confused
+    assert (word.word, word.start_s, detection.keyword) == ("yes", 10, "no")
+
+
+def test_one_false_detection_is_taken_for_one_missed_word_only():
+    heard = recording(60, [(10.7, "no", 1.0)], [("yes", 10, 10.2), ("yes", 10.4, 10.6)])
+    assert judge(heard).score().confused.count == 1
+    assert judge(recording(60, [], [])).score().confused.value is None
+
+
 def test_latency_is_from_the_words_end():
     heard = recording(
         100,

@@ -107,8 +107,9 @@ def _key(sources: list[Source], own: int, making: Making, split: str) -> str:
     }
     if own < len(sources):
         facts["own"] = own
-    if making.voices:
-        facts["voices"] = [f"{path} {start_s}" for path, start_s, _ in making.voices]
+    for name, pool in (("voices", making.voices), ("words", making.words)):
+        if pool:
+            facts[name] = [f"{path} {start_s}" for path, start_s, _ in pool]
     key = sha256(json.dumps(facts, sort_keys=True).encode())
     for one in sources:  # one at a time: there may be a million
         name, size, time_ns = _file_facts(one.path)

@@ -33,6 +33,11 @@ def _sentences(judge: StreamJudge, scores: StreamScores) -> str:
         f"missed: {missed.count} of {missed.total} keywords{_bracket(missed)}",
         f"false accepts: {false.count}, {rate_text(false)} an hour",
     ]
+    if len(scores.keywords) > 1:
+        lines.append(
+            f"of them {scores.confused.count} where another keyword was said: so many are taken "
+            f"for another{_bracket(scores.confused)}"
+        )
     if late:
         lines.append(
             f"detected {1000 * late.median_s:.0f} ms after the word's end (median; nine in ten "

@@ -29,6 +29,8 @@ class Matched:
     missed: tuple[SpokenWord, ...]
     false: tuple[Detection, ...]
     """Detections of no word, and further ones of a word that was hit already"""
+    confused: tuple[tuple[SpokenWord, Detection], ...] = ()
+    """Of the missed, those that a false detection, of another keyword, would have hit"""
 
 
 def match(
@@ -45,7 +47,8 @@ def match(
     """
     tolerance = tolerance or Tolerance()
     left = sorted(detections, key=lambda detection: detection.time_s)
-    hits, missed = [], []
+    hits: list[tuple[SpokenWord, Detection]] = []
+    missed: list[SpokenWord] = []
     for word in words:
         if word.word not in keywords:
             continue
@@ -55,4 +58,17 @@ def match(
             hits.append((word, heard))
         else:
             missed.append(word)
-    return Matched(tuple(hits), tuple(missed), tuple(left))
+    return Matched(tuple(hits), tuple(missed), tuple(left), _confused(missed, left, tolerance))
+
+
+def _confused(
+    missed: Sequence[SpokenWord], false: Sequence[Detection], tolerance: Tolerance
+) -> tuple[tuple[SpokenWord, Detection], ...]:
+    """Pair each missed keyword with the first false detection in its time, each of them once."""
+    left, found = list(false), []
+    for word in missed:
+        taken_for = next((one for one in left if tolerance.holds(one, word)), None)
+        if taken_for:
+            left.remove(taken_for)
+            found.append((word, taken_for))
+    return tuple(found)

@@ -68,6 +68,8 @@ class StreamScores:
 
     missed: Share
     false_accepts: Rate
+    confused: Share
+    """Of the keywords that are said, those taken for another: missed, and a false accept"""
     keywords: tuple[KeywordScore, ...]
     latency: Latency | None
     """None where nothing was hit"""
@@ -188,6 +190,7 @@ def score_matched(
     return StreamScores(
         missed=share(len(missed), len(said)),
         false_accepts=rate(len(false), seconds),
+        confused=share(sum(len(one.confused) for one in matched), len(said)),
         keywords=tuple(
             KeywordScore(
                 keyword,
