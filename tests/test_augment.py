@@ -555,10 +555,10 @@ def test_an_impulse_folder_replaces_made_rooms(tmp_path):
 
 
 def test_voices_are_chosen_by_the_seed_and_unreadable_ones_left_out(tmp_path):
-    pieces = [(tmp_path / f"{index}.wav", 0.0, None) for index in range(5000)]
+    pieces = [(tmp_path / f"{index}.wav", 0.0, None) for index in range(1000)]
     on = AugmentConfig(babble_probability=0.5)
     chosen = pick_voices(pieces, on, 1)
-    assert len(set(chosen)) == 2000
+    assert len(set(chosen)) == 400
     assert chosen == pick_voices(pieces, on, 1)
     assert chosen != pick_voices(pieces, on, 2)
     assert pick_voices(pieces, AugmentConfig(), 1) == ()

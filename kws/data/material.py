@@ -17,9 +17,9 @@ from kws.data.source import Piece
 from kws.errors import AudioError, DataError
 from kws.recipe import AugmentConfig
 
-VOICES = 2000
+VOICES = 400
 """Most clips of which babble is made: with 48, a model knew them all by heart."""
-WORDS = 2000
+WORDS = 400
 """Most clips whose words are said beside others."""
 ROOMS = 64
 IMPULSES = 200
@@ -27,7 +27,7 @@ IMPULSES = 200
 NOISE_S = 1200.0
 """Most noise that is read from a folder; each of many files gives a piece of it."""
 _SHORTEST_NOISE_S = 5.0
-_LONGEST_VOICE_S = 2.0
+_LONGEST_VOICE_S = 5.0
 _VOICE, _NOISE, _ROOM, _WORD = 1, 2, 3, 4
 """Which random numbers: one sequence for each pool."""
 
