@@ -1,6 +1,6 @@
 """Which detection belongs to which word that was said."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from kws.audio.annotation import SpokenWord
@@ -29,7 +29,7 @@ class Matched:
     missed: tuple[SpokenWord, ...]
     false: tuple[Detection, ...]
     """Detections of no word, and further ones of a word that was hit already"""
-    confused: tuple[tuple[SpokenWord, Detection], ...] = ()
+    confused: tuple[tuple[SpokenWord, Detection], ...]
     """Of the missed, those that a false detection, of another keyword, would have hit"""
 
 
@@ -46,29 +46,27 @@ def match(
     words : all that is said, in order of time; those that are no keywords are passed over.
     """
     tolerance = tolerance or Tolerance()
-    left = sorted(detections, key=lambda detection: detection.time_s)
-    hits: list[tuple[SpokenWord, Detection]] = []
-    missed: list[SpokenWord] = []
+    said = [word for word in words if word.word in keywords]
+    in_order = sorted(detections, key=lambda detection: detection.time_s)
+    hits, missed, false = _pair(
+        said, in_order, lambda word, one: one.keyword == word.word and tolerance.holds(one, word)
+    )
+    confused, _, _ = _pair(missed, false, lambda word, one: tolerance.holds(one, word))
+    return Matched(tuple(hits), tuple(missed), tuple(false), tuple(confused))
+
+
+def _pair(
+    words: Sequence[SpokenWord],
+    detections: Sequence[Detection],
+    fits: Callable[[SpokenWord, Detection], bool],
+) -> tuple[list[tuple[SpokenWord, Detection]], list[SpokenWord], list[Detection]]:
+    """Pair each word with the first detection that fits it; and the words and detections left."""
+    left, pairs, without = list(detections), [], []
     for word in words:
-        if word.word not in keywords:
-            continue
-        heard = next((d for d in left if d.keyword == word.word and tolerance.holds(d, word)), None)
-        if heard:
-            left.remove(heard)
-            hits.append((word, heard))
+        found = next((one for one in left if fits(word, one)), None)
+        if found:
+            left.remove(found)
+            pairs.append((word, found))
         else:
-            missed.append(word)
-    return Matched(tuple(hits), tuple(missed), tuple(left), _confused(missed, left, tolerance))
-
-
-def _confused(
-    missed: Sequence[SpokenWord], false: Sequence[Detection], tolerance: Tolerance
-) -> tuple[tuple[SpokenWord, Detection], ...]:
-    """Pair each missed keyword with the first false detection in its time, each of them once."""
-    left, found = list(false), []
-    for word in missed:
-        taken_for = next((one for one in left if tolerance.holds(one, word)), None)
-        if taken_for:
-            left.remove(taken_for)
-            found.append((word, taken_for))
-    return tuple(found)
+            without.append(word)
+    return pairs, without, left
