@@ -1,6 +1,7 @@
 """Long recordings of words over a background: what is where, and how loud."""
 
 import csv
+import shutil
 from dataclasses import replace
 from itertools import pairwise
 
@@ -204,6 +205,21 @@ def test_silent_speech_is_named_and_passed_over(data, tmp_path):
     audio = read(tmp_path / "out" / "speech_5dB.wav", RATE)
     quiet = np.abs(audio).reshape(-1)[: RATE * (len(audio) // RATE)].reshape(-1, RATE).max(axis=1)
     assert quiet.min() > 0.01
+
+
+def test_it_is_told_what_the_noise_is_made_of(data, tmp_path):
+    scene = Scene("noise", 20)
+    folder = data / "_background_noise_"
+    made = make_scenes(order(data, scene), tmp_path / "recorded")
+    assert made.noise == f"noise: cut from 1 recordings in {folder}, some synthetic"
+    shutil.copytree(data, tmp_path / "bare", ignore=shutil.ignore_patterns(folder.name))
+    made = make_scenes(order(tmp_path / "bare", scene), tmp_path / "synthetic")
+    beside = tmp_path / "bare" / folder.name
+    assert made.noise == f"noise: synthetic alone, for there are no recordings in {beside}"
+    assert make_scenes(order(data, Scene("babble", 20)), tmp_path / "babble").noise == ""
+    mixed = "noise_20dB.wav"
+    heard = [(tmp_path / name / mixed).read_bytes() for name in ("recorded", "synthetic")]
+    assert heard[0] != heard[1]
 
 
 def test_silence_has_no_level_to_be_brought_to():

@@ -9,7 +9,7 @@ import numpy as np
 
 from kws.audio.io import LONGEST_S, length_s, read
 from kws.data.corpus import read_clips
-from kws.data.folder import background_noises, sound_files
+from kws.data.folder import NOISE_FOLDER, background_noises, sound_files
 from kws.data.manifest import Clip, of_split
 from kws.data.recordings import TABLE
 from kws.data.scenes import LongSpeech, Material, Scene, cut_words, facts, write_scene
@@ -48,6 +48,8 @@ class Made:
     """In each scene, by label"""
     left_out: tuple[str, ...]
     """A message for each clip in which no word was found, and each silent recording of speech"""
+    noise: str
+    """What the noise is made of, as a sentence; empty where no scene has any"""
 
 
 def make_scenes(order: SceneOrder, out: Path) -> Made:
@@ -75,10 +77,11 @@ def make_scenes(order: SceneOrder, out: Path) -> Made:
     others = [word for word in words if word.label not in order.keywords]
     words = keywords + others[: order.others]
     root = order.data if order.data.is_dir() else order.data.parent
+    noises = tuple(background_noises(root, rate))
     speech, silent = _speech(order.speech, rate) if order.speech else ([], [])
     material = Material(
         words=tuple(words),
-        noises=tuple(background_noises(root, rate)),
+        noises=noises,
         voices=tuple(word.sound for word in others),
         speech=tuple(speech),
     )
@@ -93,7 +96,16 @@ def make_scenes(order: SceneOrder, out: Path) -> Made:
     counts: dict[str, int] = defaultdict(int)
     for word in words:
         counts[word.label] += 1
-    return Made(seconds, dict(sorted(counts.items())), (*without, *silent))
+    noisy = any(scene.background == "noise" for scene in order.scenes)
+    noise = _noise_sentence(root / NOISE_FOLDER, len(noises)) if noisy else ""
+    return Made(seconds, dict(sorted(counts.items())), (*without, *silent), noise)
+
+
+def _noise_sentence(folder: Path, recordings: int) -> str:
+    """Where the noise comes from: a detector may fare otherwise in another."""
+    if recordings:
+        return f"noise: cut from {recordings} recordings in {folder}, some synthetic"
+    return f"noise: synthetic alone, for there are no recordings in {folder}"
 
 
 def _speech(folder: Path, rate_hz: int) -> tuple[list[np.ndarray | LongSpeech], list[str]]:

@@ -76,6 +76,8 @@ def _show(made: "Made", out: Path) -> None:
     for name, seconds in made.seconds.items():
         print(f"{out / name}.wav: {seconds / 60:.1f} min")
     print("in each: " + ", ".join(f"{label} {count}" for label, count in made.words.items()))
+    if made.noise:
+        print(made.noise)
     if made.left_out:
         print(f"{len(made.left_out)} clips left out:")
         for message in made.left_out[:_SHOWN]:
