@@ -2,6 +2,9 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Byte code is kept, whatever the shell says: without it TensorFlow alone takes ten seconds more,
+# in each of the programs that quickstart and tests start.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: quickstart test check format bench schema requirements clean system-packages
 

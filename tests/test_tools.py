@@ -181,8 +181,9 @@ def test_ctrl_c_is_no_traceback(tone_recipe, tone_data, tmp_path):
 def test_real_speech_end_to_end(speech_data, tmp_path):
     """A short training on real words: far above chance, and int8 in TFLM as good as float."""
     changes = [
-        "train.epochs=5", "augment.copies=1", "augment.speed=[1,1]", "quantize.epochs=2",
+        "train.epochs=3", "augment.copies=1", "augment.speed=[1,1]", "quantize.epochs=1",
         "train.carried_state_share=0.1", "augment.time_masks=0", "augment.band_masks=0",
+        "quantize.calibration_clips=256",
     ]  # fmt: skip
     options = [part for change in changes for part in ("--set", change)]
     out = tmp_path / "run"
