@@ -14,6 +14,7 @@ from tones import RATE, chirp, tone_model
 from virtual_microphone import missing_parts, virtual_microphone
 
 from kws.audio.io import fit, write
+from kws.data.locks import filling
 
 ROOT = Path(__file__).resolve().parents[1]
 COMPILED = pytest.StashKey[tempfile.TemporaryDirectory]()
@@ -124,10 +125,18 @@ def tone_recipe(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def tone_run(tone_recipe, tone_data, tmp_path_factory) -> Path:
-    """A run folder, trained and converted by the programs that people run."""
-    out = tmp_path_factory.mktemp("runs") / "tones"
-    run_tool("train.py", tone_recipe, "--data", tone_data, "--out", out)
-    run_tool("convert.py", out)
+    """A run folder, trained and converted by the programs that people run.
+
+    The first of the test run's processes that needs it makes it, for all of them.
+    """
+    base = tmp_path_factory.getbasetemp()
+    runs = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "runs"
+    out, done = runs / "tones", runs / "done"
+    with filling(runs, out.name):
+        if not done.exists():
+            run_tool("train.py", tone_recipe, "--data", tone_data, "--out", out)
+            run_tool("convert.py", out)
+            done.touch()
     return out
 
 
