@@ -2,7 +2,9 @@
 
 import base64
 import json
+import os
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -73,12 +75,16 @@ def browse(url: str, folder: Path, size: tuple[int, int] = (900, 620)) -> Iterat
         *("--remote-debugging-port=0", f"--user-data-dir={folder}"),
         *(f"--window-size={size[0]},{size[1]}", "--hide-scrollbars", url),
     ]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as child:
+    pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, start_new_session=True, **pipes) as child:
         try:
             with connect(_address(child, url), max_size=2**24) as socket:
                 yield Browser(socket)
         finally:
-            child.kill()
+            # All its processes, and not the first alone: each writes into the folder.
+            os.killpg(child.pid, signal.SIGKILL)
+            assert child.stderr is not None
+            child.stderr.read()  # to the end, which is when the last of them is gone
 
 
 def _address(child: subprocess.Popen[bytes], url: str) -> str:
