@@ -85,7 +85,8 @@ class DecoderConfig(Section):
     threshold: Annotated[float, Field(gt=0, lt=1)] = 0.7
     """Average posterior from which a keyword is detected."""
     refractory_ms: Annotated[float, Field(ge=0, le=60_000)] = 1000.0
-    """After a detection nothing more is reported for this long."""
+    """After a detection the same keyword is not reported for this long, and another keyword only if
+    its score is no lower than any of the first one since."""
     keyword_thresholds: dict[str, Annotated[float, Field(gt=0, lt=1)]] = Field(default_factory=dict)
     """For single keywords, instead of ``threshold``."""
 

@@ -49,10 +49,32 @@ def test_first_posteriors_cannot_fire_alone():
     assert [d.time_s for d in decode([YES, YES], smoothing_ms=200)] == [0.2]
 
 
-def test_nothing_is_reported_during_the_refractory_time_not_even_another_keyword():
-    settings = {"smoothing_ms": 100, "threshold": 0.5, "refractory_ms": 300}
-    found = decode([YES, NO, NO, NO, NOTHING, NOTHING, YES], **settings)
-    assert [(d.keyword, d.time_s) for d in found] == [("yes", 0.1), ("no", 0.4), ("yes", 0.7)]
+def times(found) -> list[tuple[str, float]]:
+    return [(detection.keyword, detection.time_s) for detection in found]
+
+
+RESTING = {"smoothing_ms": 100, "threshold": 0.5, "refractory_ms": 300}
+
+
+def test_a_keyword_is_not_reported_again_during_the_refractory_time():
+    found = decode([YES, NOTHING, YES, NOTHING, NOTHING, YES], **RESTING)
+    assert times(found) == [("yes", 0.1), ("yes", 0.6)]
+
+
+def test_during_the_refractory_time_another_keyword_is_reported_only_if_it_is_as_sure():
+    less, as_sure, more = (np.array([0, score, 0, 0], np.float32) for score in (0.6, 0.75, 0.9))
+    sure = np.array([0.75, 0, 0, 0], np.float32)
+    assert times(decode([sure, less, less, NOTHING], **RESTING)) == [("yes", 0.1)]
+    assert times(decode([sure, less, less, less], **RESTING)) == [("yes", 0.1), ("no", 0.4)]
+    assert times(decode([sure, as_sure], **RESTING)) == [("yes", 0.1), ("no", 0.2)]
+    surer = np.array([0.8, 0, 0, 0], np.float32)  # held, and its highest score counts
+    assert times(decode([sure, surer, as_sure], **RESTING)) == [("yes", 0.1)]
+    assert times(decode([sure, surer, more], **RESTING)) == [("yes", 0.1), ("no", 0.3)]
+
+
+def test_what_corrects_a_keyword_starts_the_refractory_time_anew():
+    found = decode([YES, NO, NOTHING, NO, NOTHING, NOTHING, NO], **RESTING)
+    assert times(found) == [("yes", 0.1), ("no", 0.2), ("no", 0.7)]
 
 
 def test_a_keyword_held_beyond_the_refractory_time_is_reported_once():

@@ -36,8 +36,10 @@ class Decoder:
     to steps of 1/256, those of an int8 model: sums of whole numbers are the same on every machine.
     Before the first one, zeros are taken to have been heard, so that a stream's first posteriors
     cannot fire alone. The best of the keywords whose score reaches their threshold is detected;
-    then nothing is for :attr:`refractory_steps`, and the same keyword not before its score was
-    below the threshold: a word said once is heard once. ``unknown`` and ``silence`` are never
+    then it is not for :attr:`refractory_steps`, and not before its score was below the threshold: a
+    word said once is heard once. In that time another keyword is detected only if its score is no
+    lower than any that the first one has had since: the rest of a word seldom is, a word taken for
+    another at its beginning, or the next word, can be. ``unknown`` and ``silence`` are never
     detected, and while the score of one of them is higher than any keyword's nothing is.
 
     >>> decoder = Decoder(("yes", "unknown"), DecoderConfig(), posteriors_per_second=50)
@@ -62,7 +64,9 @@ class Decoder:
         """Forget all posteriors and the last detection."""
         self._recent = np.zeros((self.smoothing_steps, len(self.labels)), np.int64)
         self._sums = np.zeros(len(self.labels), np.int64)
-        self._at, self._quiet, self._held = 0, 0, -1
+        self._at = 0
+        self._last, self._held = -1, False  # detected last, and whether its score stayed up since
+        self._peak, self._quiet = 0, 0  # its highest sum since, and how long it is to rest
 
     @property
     def scores(self) -> np.ndarray:
@@ -78,15 +82,18 @@ class Decoder:
         self._recent[self._at] = new
         self._at = (self._at + 1) % self.smoothing_steps
         reached = self._sums >= self._needed
-        if self._held >= 0 and not reached[self._held]:
-            self._held = -1
+        self._held = self._held and bool(reached[self._last])
+        self._peak = max(self._peak, int(self._sums[self._last]))
         self._quiet = max(0, self._quiet - 1)
-        if self._quiet > 0 or not reached.any():
+        if not reached.any():
             return None
         best = int(np.where(reached, self._sums, -1).argmax())
-        if best == self._held or self._sums[best] < _rivals(self._sums, self._needed):
+        score, resting = int(self._sums[best]), self._quiet > 0
+        waits = self._held or resting if best == self._last else resting and score < self._peak
+        if waits or score < _rivals(self._sums, self._needed):
             return None
-        self._quiet, self._held = self.refractory_steps, best
+        self._last, self._held = best, True
+        self._peak, self._quiet = score, self.refractory_steps
         return Detection(self.labels[best], time_s, float(self.scores[best]))
 
 
@@ -113,14 +120,16 @@ def detect(sums: np.ndarray, needed: np.ndarray, refractory: int) -> list[tuple[
     reached = sums >= needed
     best, rivals = np.where(reached, sums, -1).argmax(axis=1), _rivals(sums, needed)
     found: list[tuple[int, int]] = []
-    before, held, free = -1, -1, 0
+    before, last, held, peak, free = -1, -1, False, 0, 0
     for call in np.flatnonzero(reached.any(axis=1)).tolist():
-        if call != before + 1 or (held >= 0 and not reached[call, held]):
-            held = -1
+        held = held and call == before + 1 and bool(reached[call, last])
+        peak = max(peak, int(sums[call, last]))
         before, label = call, int(best[call])
-        if call >= free and label != held and sums[call, label] >= rivals[call]:
+        score, resting = int(sums[call, label]), call < free
+        waits = held or resting if label == last else resting and score < peak
+        if not waits and score >= rivals[call]:
             found.append((call, label))
-            free, held = call + refractory, label
+            last, held, peak, free = label, True, score, call + refractory
     return found
 
 
