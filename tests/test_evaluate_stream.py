@@ -93,6 +93,40 @@ def test_recordings_without_keywords_add_hours_and_false_accepts(
     assert no["false_accepts"]["count"] == 1
 
 
+def test_each_folder_has_its_own_false_accepts(
+    evaluate,  # noqa: F811
+    hearing,
+    recordings,
+    tmp_path,
+):
+    """One kind of talk can be much harder than another; folders of one name are told by path."""
+    quiet, loud, report = tmp_path / "a" / "talk", tmp_path / "b" / "talk", tmp_path / "a.json"
+    write(quiet / "talk.wav", tones((0, 6)), RATE)
+    write(loud / "talk.wav", tones((0, 2), (3000, 0.5), (0, 2), (1000, 0.5), (0, 1)), RATE)
+    status, out, _ = evaluate(
+        *(hearing, "--stream", recordings, "--negatives", quiet, loud, "--json", report)
+    )
+    assert status == 0
+    assert "by folder" in out
+    folders = json.loads(report.read_text())["by_condition"]["folder"]
+    counts = {name: scores["false_accepts"]["count"] for name, scores in folders.items()}
+    assert counts == {"recordings": 1, str(quiet): 0, str(loud): 2}
+    assert folders[str(quiet)]["false_accepts"]["hours"] == pytest.approx(6 / 3600)
+    assert folders["recordings"]["missed"]["total"] == 6
+
+
+def test_a_column_of_the_table_may_be_called_folder(
+    evaluate,  # noqa: F811
+    hearing,
+    recordings,
+    tmp_path,
+):
+    (recordings / "recordings.csv").write_text("path,folder\nnear.wav,hall\nfar.wav,yard\n")
+    report = tmp_path / "a.json"
+    assert evaluate(hearing, "--stream", recordings, "--json", report)[0] == 0
+    assert json.loads(report.read_text())["by_condition"]["folder"].keys() == {"hall", "yard"}
+
+
 def test_thresholds_are_chosen_and_written_and_then_used(evaluate, copy, tmp_path):  # noqa: F811
     """A false "yes" is shorter than the true ones: a higher threshold leaves it out."""
     folder, report = tmp_path / "recordings", tmp_path / "a.json"

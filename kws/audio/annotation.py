@@ -4,7 +4,7 @@ import csv
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kws.errors import DataError
@@ -36,6 +36,12 @@ class Recording:
     """In order of time"""
     conditions: tuple[tuple[str, str], ...] = ()
     """Such as ("snr_db", "10")"""
+
+    def known(self, name: str, value: str) -> "Recording":
+        """The same, with one more condition, unless its own table tells that already."""
+        if name in dict(self.conditions):
+            return self
+        return replace(self, conditions=(*self.conditions, (name, value)))
 
 
 def write_words(path: Path, words: list[SpokenWord]) -> None:

@@ -3,6 +3,7 @@
 import argparse
 import hashlib
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -66,12 +67,21 @@ def evaluate_stream(arguments: argparse.Namespace) -> None:
 
 
 def _recordings(arguments: argparse.Namespace, keywords: tuple[str, ...]) -> "list[Recording]":
+    """All recordings; which folder each is from is one of its conditions."""
     from kws.data.recordings import read_recordings
     from kws.spotting.rules import name_all
 
-    found = [one for place in arguments.stream for one in read_recordings(place)]
+    places = [*arguments.stream, *arguments.negatives]
+    names = [place.resolve().name for place in places]
+
+    def read(place: Path, words_beside: bool) -> "list[Recording]":
+        name = place.resolve().name
+        folder = name if names.count(name) == 1 else str(place)
+        return [one.known("folder", folder) for one in read_recordings(place, words_beside)]
+
+    found = [one for place in arguments.stream for one in read(place, True)]
     return name_all(found, keywords) + [
-        one for place in arguments.negatives for one in read_recordings(place, words_beside=False)
+        one for place in arguments.negatives for one in read(place, False)
     ]
 
 
