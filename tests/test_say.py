@@ -373,15 +373,20 @@ def test_a_long_stream_is_split_into_files(tmp_path, monkeypatch):
     monkeypatch.setattr("kws.data.streams.FILE_S", 5.0)
     spoken, _ = script({"lights": "lights"}, [], VOICES, 8, 1)
     advanced = []
-    files = write_stream(tmp_path, "with", spoken, lambda *_: advanced.append(1))
-    assert [path.name for path, _ in files] == [f"with_{n:03d}.wav" for n in range(len(files))]
+    files = [*write_stream(tmp_path, "with", spoken, lambda *_: advanced.append(1))]
+    assert [path.name for path, _, _ in files] == [f"with_{n:03d}.wav" for n in range(len(files))]
     assert len(files) > 2
     assert len(advanced) == 8
-    for path, seconds in files:
+    for path, seconds, _ in files:
         assert soundfile.info(path).duration == pytest.approx(seconds, abs=0.001)
         assert all(0 <= word.end_s <= seconds for word in read_words(path.with_suffix(".txt")))
-    labels = [word.word for path, _ in files for word in read_words(path.with_suffix(".txt"))]
+    labels = [word.word for path, _, _ in files for word in read_words(path.with_suffix(".txt"))]
     assert labels.count("lights") == 8
+    assert sum(lines for _, _, lines in files) == 8
+    rest = spoken[files[0].lines :]
+    (second, *_) = write_stream(tmp_path / "rest", "with", rest, lambda *_: None, first=1)
+    assert second.path.name == files[1].path.name
+    assert second.path.read_bytes() == files[1].path.read_bytes()
 
 
 class Untimed:
@@ -399,7 +404,7 @@ class Untimed:
 def test_a_voice_that_times_no_words_says_the_keyword_by_itself(tmp_path, monkeypatch):
     monkeypatch.setattr("kws.data.streams.CARRIERS", ("Did you say {} or not?",))
     spoken, _ = script({"hey marvin": "hey_marvin"}, [], [Untimed()], 2, 1)
-    ((path, _),) = write_stream(tmp_path, "with", spoken, lambda *_: None)
+    ((path, _, _),) = write_stream(tmp_path, "with", spoken, lambda *_: None)
     words = read_words(path.with_suffix(".txt"))
     assert [word.word for word in words] == ["Did you say", "hey_marvin", "or not"] * 2
     assert all(word.end_s - word.start_s == pytest.approx(0.1) for word in words)
@@ -409,7 +414,7 @@ def test_a_keyword_that_is_run_together_with_others_is_found_all_the_same(tmp_pa
     spoken, _ = script({"on": "on"}, ["Put it on the table and turn on the light."], VOICES, 30, 1)
     own = [line for line in spoken if line.text.startswith("Put")]
     assert own
-    ((path, _),) = write_stream(tmp_path, "with", own, lambda *_: None)
+    ((path, _, _),) = write_stream(tmp_path, "with", own, lambda *_: None)
     words = [word.word for word in read_words(path.with_suffix(".txt"))]
     assert words.count("on") == 2 * len(own)
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from conftest import refused, run_tool
 
+import kws.data.streams
 from kws.audio.io import length_s, read
 from kws.data.examples import list_sources, more_sources
 from kws.data.recordings import read_recordings
@@ -107,8 +108,12 @@ def test_talk_to_test_on_is_by_other_voices_and_other_sentences(tmp_path):
     cast = [voice for voice in espeak_voices([], 1) if voice.split == "testing"]
     write_talk(tmp_path / "b", 60, TABOO, cast, 1)
     assert [one.path.read_bytes() for one in read_recordings(tmp_path / "b")] == again
-    with pytest.raises(DataError, match="already holds something; give --out another name"):
-        write_talk(tmp_path / "b", 60, TABOO, cast, 1)
+    with pytest.raises(DataError, match=r"speech with other seed \(1, now 2\); choose another"):
+        write_talk(tmp_path / "b", 60, TABOO, cast, 2)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "mine.wav").write_bytes(b"RIFF")
+    with pytest.raises(DataError, match=r"not spoken here \(such as mine\.wav\); choose an empty"):
+        write_talk(tmp_path / "other", 60, TABOO, cast, 1)
     with pytest.raises(DataError, match="none of these voices are of that split; take another"):
         write_talk(tmp_path / "c", 60, TABOO, [], 1)
     with pytest.raises(DataError, match="0 sentences: expected at least 1"):
@@ -132,3 +137,39 @@ def test_sentences_are_read_by_the_rules_of_a_language(tmp_path):
 def test_without_the_class_unknown_there_can_be_none():
     with pytest.raises(RecipeError, match="sentences are for the class unknown"):
         recipe({"sentences": 3}, unknown=False)
+
+
+def test_talk_that_was_cut_short_is_finished_as_it_would_have_been(tmp_path, monkeypatch):
+    monkeypatch.setattr("kws.data.streams.FILE_S", 12.0)
+    cast = espeak_voices([], 1)
+    whole = write_talk(tmp_path / "whole", 20, TABOO, cast, 1)
+    assert len(whole) > 4
+    assert sum(one.lines for one in whole) == 20
+    sounds = {path.name: path.read_bytes() for path in (tmp_path / "whole").iterdir()}
+
+    said = []
+
+    def cut_short(line):
+        said.append(line)
+        if len(said) > whole[0].lines + whole[1].lines:
+            raise KeyboardInterrupt
+        return with_pauses(line)
+
+    with_pauses = kws.data.streams._with_pauses
+    with monkeypatch.context() as patch:
+        patch.setattr("kws.data.streams._with_pauses", cut_short)
+        with pytest.raises(KeyboardInterrupt):
+            write_talk(tmp_path / "cut", 20, TABOO, cast, 1)
+    first = [path for path in sorted((tmp_path / "cut").iterdir()) if path.suffix == ".wav"]
+    assert [path.name for path in first] == ["talk_000.wav", "talk_001.wav"]
+    written = [path.stat().st_mtime_ns for path in first]
+
+    again = write_talk(tmp_path / "cut", 20, TABOO, cast, 1)
+    assert [path.stat().st_mtime_ns for path in first] == written
+    assert {path.name: path.read_bytes() for path in (tmp_path / "cut").iterdir()} == sounds
+    assert [one[1:] for one in again] == [
+        (pytest.approx(one.seconds, abs=0.001), one.lines) for one in whole
+    ]
+    first[1].unlink()
+    write_talk(tmp_path / "cut", 20, TABOO, cast, 1)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "cut").iterdir()} == sounds

@@ -1,6 +1,5 @@
 """A corpus by speaking machines: words and sentences, many voices, near misses, test streams."""
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -17,10 +16,10 @@ from kws.data.near_misses import NearMiss
 from kws.data.phonemes import Pronunciation
 from kws.data.saying_order import Order, Script, check_order, write_near_misses
 from kws.data.speaking import write_all
+from kws.data.spoken_record import earlier
 from kws.data.streams import FOLDER, LEVEL_DB, script, write_stream
 from kws.data.takes import AFTER_S, EDGE_S
 from kws.data.voices import RATE_HZ, Voice, at_once, in_turn
-from kws.errors import DataError
 from kws.files import write_json
 from kws.progress import progress
 
@@ -96,40 +95,14 @@ def say_corpus(order: Order, voices: Sequence[Voice], folder: Path) -> Corpus:
 
 def _before(folder: Path, facts: dict[str, Any]) -> list[tuple[Path, float]] | None:
     """The streams that an earlier call finished, or None; refuse a folder of other things."""
-    if folder.exists() and not folder.is_dir():
-        raise DataError(f"{folder}: a file, expected a folder for the corpus; choose another --out")
-    found = [path.name for path in sorted(folder.glob("*"))]
-    if not found:
-        return None
-    if FACTS not in found:
-        raise DataError(
-            f"{folder}: holds {len(found)} things that were not spoken here (such as {found[0]}); "
-            "choose an empty or new folder with --out"
-        )
-    try:
-        before = json.loads((folder / FACTS).read_text(encoding="utf-8"))
-        streams = before.pop("streams")
-        streams = streams and [(folder / FOLDER / name, float(length)) for name, length in streams]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(
-            f"{folder / FACTS}: does not tell what was spoken ({error!r}); choose another --out"
-        ) from error
-    facts = json.loads(json.dumps(facts))
-    for key in sorted(facts.keys() | before.keys()):
-        if before.get(key) != facts.get(key):
-            was, now = (_short(which.get(key)) for which in (before, facts))
-            raise DataError(
-                f"{folder}: holds a corpus with other {key.replace('_', ' ')} ({was}, now {now}); "
-                "choose another --out, or give the same options to finish that corpus"
-            )
+
+    def parse(named: Any) -> list[tuple[Path, float]] | None:
+        return named and [(folder / FOLDER / name, float(length)) for name, length in named]
+
+    streams = earlier(folder / FACTS, facts, "streams", parse)
     tracks = [path.with_suffix(".txt") for path, _ in streams or []]
     there = all(path.is_file() for path in [*tracks, *(path for path, _ in streams or [])])
     return streams if there else None
-
-
-def _short(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _takes(order: Order, plan: Script, voices: Sequence[Voice], folder: Path) -> Iterator[Take]:
@@ -189,5 +162,6 @@ def _streams(
     files: list[tuple[Path, float]] = []
     with progress("speaking test streams", len(both[0]) + len(both[1]), "sentences") as advance:
         for name, lines in zip(("with_keywords", "without_keywords"), both, strict=True):
-            files += write_stream(folder / FOLDER, name, lines, advance)
+            written = write_stream(folder / FOLDER, name, lines, advance)
+            files += [(one.path, one.seconds) for one in written]
     return files

@@ -1,9 +1,10 @@
 """Long recordings to test on: sentences with keywords, sentences without, and what is said when."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -43,6 +44,15 @@ class Line:
     seed: Seed
 
 
+class Written(NamedTuple):
+    """A file of a stream."""
+
+    path: Path
+    seconds: float
+    lines: int
+    """How many are in it"""
+
+
 def script(
     labels: dict[str, str], texts: Sequence[str], voices: Sequence[Voice], takes: int, seed: int
 ) -> tuple[list[Line], list[Line]]:
@@ -75,20 +85,20 @@ def holds(text: str, keyword: str) -> bool:
 
 
 def write_stream(
-    folder: Path, name: str, lines: Sequence[Line], advance: Advance
-) -> list[tuple[Path, float]]:
+    folder: Path, name: str, lines: Sequence[Line], advance: Advance, first: int = 0
+) -> Iterator[Written]:
     """Say the lines with pauses, over faint noise, into ``name_000.wav``, ``name_001.wav`` ...
 
-    Each has the words and their times beside it, as an Audacity label track (``.txt``).
+    Each has the words and their times beside it, as an Audacity label track (``.txt``), and is
+    told as soon as both are written.
 
-    Returns
-    -------
-    The WAV files, in their order, and their lengths in seconds.
+    Parameters
+    ----------
+    first : number of the first file, where earlier lines are in the files before it.
     """
-    files: list[tuple[Path, float]] = []
     pieces: list[np.ndarray] = []
     words: list[SpokenWord] = []
-    at_s = 0.0
+    at_s, since, files = 0.0, 0, first
     said = in_order(_with_pauses, lines, at_once([line.voice for line in lines]))
     for number, parts in enumerate(said, 1):
         for audio, spoken in parts:
@@ -100,11 +110,10 @@ def write_stream(
             at_s += len(audio) / RATE_HZ
         advance()
         if at_s >= FILE_S or number == len(lines):
-            path = folder / f"{name}_{len(files):03d}.wav"
+            path = folder / f"{name}_{files:03d}.wav"
             _write(path, np.concatenate(pieces), words, lines[number - 1].seed)
-            files.append((path, at_s))
-            pieces, words, at_s = [], [], 0.0
-    return files
+            yield Written(path, at_s, number - since)
+            pieces, words, at_s, since, files = [], [], 0.0, number, files + 1
 
 
 def _write(path: Path, speech: np.ndarray, words: list[SpokenWord], seed: Seed) -> None:

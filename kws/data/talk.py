@@ -6,8 +6,9 @@ Sentences of common words in random order: all sounds and joints of a language, 
 import re
 from collections.abc import Sequence
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,13 +19,16 @@ from kws.data.phoneme_distance import segments
 from kws.data.phonemes import pronounce
 from kws.data.sentences import SENTENCES
 from kws.data.speaking import write_all
-from kws.data.streams import LEVEL_DB, Line, holds, write_stream
+from kws.data.spoken_record import earlier
+from kws.data.streams import LEVEL_DB, Line, Written, holds, write_stream
 from kws.data.vocabulary import WORDS
 from kws.data.voices import RATE_HZ, Voice
 from kws.errors import DataError
-from kws.files import require_new
+from kws.files import write_json
 from kws.progress import progress
 
+FACTS = "talk.json"
+"""Beside the recordings: what was ordered, and which of them are there"""
 VERSION = 2
 """Raised whenever the code says something else from the same order"""
 LONGEST = 11
@@ -32,6 +36,8 @@ SHORTEST = 5
 """Words in a sentence"""
 _READ = 0.2
 """Share of sentences that mean something"""
+_NAME = "talk"
+"""Of the recordings, before their numbers"""
 _LANGUAGE = "en-us"
 """That of the words: by its rules two of them sound the same."""
 
@@ -97,19 +103,18 @@ def say_talk(
 
 def write_talk(
     folder: Path, count: int, taboo: Sequence[str], voices: Sequence[Voice], seed: int
-) -> list[tuple[Path, float]]:
+) -> list[Written]:
     """Speak sentences to test on into ``folder``: long recordings, with pauses, over faint noise.
 
-    None of them is one that :func:`say_talk` says, whatever its seed.
-
-    Returns
-    -------
-    The recordings, and their lengths in seconds.
+    None of them is one that :func:`say_talk` says, whatever its seed. ``talk.json`` beside them
+    has the order and the recordings that are there: a call that was cut short, with the same
+    order, goes on after them.
 
     Raises
     ------
     DataError
-        When nothing or nobody is to speak, ``folder`` holds something, or espeak-ng is missing.
+        When nothing or nobody is to speak, ``folder`` holds something else, or espeak-ng is
+        missing.
     StorageError
         When a file cannot be written.
     """
@@ -117,15 +122,42 @@ def write_talk(
         raise DataError(f"{count} sentences: expected at least 1, such as 1000 (about an hour)")
     if not voices:
         raise DataError("none of these voices are of that split; take another --split, or others")
-    require_new(folder)
+    names = [voice.name for voice in voices]
+    facts = {
+        "version": VERSION, "sentences": count, "without": [*taboo], "voices": names, "seed": seed,
+    }  # fmt: skip
+    done = _before(folder, facts)
+    left = _lines(count, taboo, voices, seed)[sum(one.lines for one in done) :]
+
+    def record() -> None:
+        named = [(one.path.name, round(one.seconds, 3), one.lines) for one in done]
+        write_json(folder / FACTS, {**facts, "recordings": named})
+
+    record()
+    with progress("speaking talk", len(left), "sentences") as advance:
+        for written in write_stream(folder, _NAME, left, advance, first=len(done)):
+            done.append(written)
+            record()
+    return done
+
+
+def _lines(count: int, taboo: Sequence[str], voices: Sequence[Voice], seed: int) -> list[Line]:
     rng = np.random.default_rng([seed, 13])
     texts = talk_texts(count, with_homophones(taboo), rng, sentences=())
     cast = rng.integers(len(voices), size=count)
-    lines = [
-        Line(text, "", "", voices[int(cast[i])], (seed, 14, i)) for i, text in enumerate(texts)
-    ]
-    with progress("speaking talk", count, "sentences") as advance:
-        return write_stream(folder, "talk", lines, advance)
+    return [Line(text, "", "", voices[int(cast[i])], (seed, 14, i)) for i, text in enumerate(texts)]
+
+
+def _before(folder: Path, facts: dict[str, Any]) -> list[Written]:
+    """The recordings that an earlier call wrote, up to the first that is not there any more."""
+
+    def parse(named: Any) -> list[Written]:
+        return [Written(folder / path, float(length), int(lines)) for path, length, lines in named]
+
+    def there(one: Written) -> bool:
+        return one.path.is_file() and one.path.with_suffix(".txt").is_file()
+
+    return [*takewhile(there, earlier(folder / FACTS, facts, "recordings", parse) or [])]
 
 
 class _Sentence(NamedTuple):

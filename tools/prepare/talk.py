@@ -1,6 +1,7 @@
 """Let voices talk on and on without some words, to measure a detector's false accepts.
 
 The voices of one split speak sentences of random common words, into recordings of some minutes.
+Cut short, the same command goes on after the last that was written.
 Then: python tools/evaluate.py MODEL.tflite --stream SCENES --negatives DIR
 """
 
@@ -38,5 +39,5 @@ def main(arguments: argparse.Namespace) -> None:
     voices = chosen_voices(arguments)
     cast = [voice for voice in voices if voice.split == arguments.split]
     made = write_talk(arguments.out, arguments.sentences, arguments.without, cast, arguments.seed)
-    minutes = sum(seconds for _, seconds in made) / 60
+    minutes = sum(one.seconds for one in made) / 60
     print(f"{arguments.out}: {len(made)} recordings, {minutes:.1f} minutes, {len(cast)} voices")
