@@ -66,7 +66,7 @@ def test_cards_in_the_box_say_of_their_data_and_limits_what_a_new_one_would(name
     folder, recipe = f"recipes/{name}", read_recipe(out.recipe)
     source, licence = DATA_NAME, LICENCE
     if name == "wake_word/alexa":
-        source, licence = f"{ALEXA}; {source}", f"{licence}; Apache License"
+        source, licence = f"{ALEXA}; {source}", f"Apache License; {licence}"
     heard = metadata.threshold_choice is not None  # those for running sound are of one seed
     seeds, rows = (None, ["..."]) if heard else (Seeds(recipe.name, (1, 2, 3), (), {}), [])
     made = model_card(
